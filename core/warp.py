@@ -1,0 +1,61 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backward warping along optical flow: ω of section 4.2 of Ruder, Dosovitskiy, Brox (2016).
+
+Flow is in pixels, x right and y down; a flow that is defined on frame a and points to frame b brings b onto a's grid.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["inside", "warp"]
+
+
+def warp(image: Tensor, flow: Tensor) -> Tensor:
+    """`image` seen through `flow`: out(p) = image(p + flow(p)), bilinear, the border replicated.
+
+    Integer motion is exact to the bit, and all devices use the same arithmetic: this is why it does not go through
+    `grid_sample`, whose normalized coordinates round and whose border mode some devices lack.
+
+    Args:
+        image: (B, C, H, W), any floating type.
+        flow: (B or 1, 2, H, W), pixels, (x, y).
+
+    Returns:
+        (B, C, H, W) of the type of `image`; differentiable with respect to both.
+    """
+    if image.ndim != 4 or flow.ndim != 4 or flow.shape[1] != 2 or image.shape[-2:] != flow.shape[-2:]:
+        raise ValueError(f"warp needs an image (B, C, H, W) and a flow (B, 2, H, W), not {tuple(image.shape)} and {tuple(flow.shape)}.")
+    batch, channels, height, width = image.shape
+    x, y = _targets(flow)
+    x = torch.nan_to_num(x).clamp(0, width - 1)
+    y = torch.nan_to_num(y).clamp(0, height - 1)
+    left, top = x.detach().floor(), y.detach().floor()
+    s, t = (x - left).unsqueeze(1).to(image.dtype), (y - top).unsqueeze(1).to(image.dtype)
+    columns = left.long(), (left.long() + 1).clamp(max=width - 1)
+    rows = top.long(), (top.long() + 1).clamp(max=height - 1)
+    flat = image.reshape(batch, channels, height * width)
+
+    def at(row: Tensor, column: Tensor) -> Tensor:
+        index = (row * width + column).reshape(-1, 1, height * width).expand(batch, channels, -1)
+        return flat.gather(2, index).reshape(image.shape)
+
+    upper = torch.lerp(at(rows[0], columns[0]), at(rows[0], columns[1]), s.expand_as(image))
+    lower = torch.lerp(at(rows[1], columns[0]), at(rows[1], columns[1]), s.expand_as(image))
+    return torch.lerp(upper, lower, t.expand_as(image))
+
+
+def inside(flow: Tensor) -> Tensor:
+    """Where p + flow(p) lies in the frame, 0 <= x <= W - 1 and 0 <= y <= H - 1: (B, 2, H, W) pixels to (B, 1, H, W) bool."""
+    height, width = flow.shape[-2:]
+    x, y = _targets(flow)
+    return ((x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)).unsqueeze(1)
+
+
+def _targets(flow: Tensor) -> tuple[Tensor, Tensor]:
+    height, width = flow.shape[-2:]
+    columns = torch.arange(width, device=flow.device, dtype=flow.dtype)
+    rows = torch.arange(height, device=flow.device, dtype=flow.dtype).unsqueeze(1)
+    return columns + flow[:, 0], rows + flow[:, 1]
