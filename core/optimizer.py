@@ -1,0 +1,216 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a start picture and an objective to the result: L-BFGS or Adam, with the reference's stop rule.
+
+Everything stays on the device; the host reads losses only where the stop rule or the progress display needs them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+__all__ = ["LBFGS", "Adam", "Cancelled", "Diverged", "Progress", "Result", "StopRule", "minimize"]
+
+Evaluate = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""From a picture to its weighted loss terms (n,) and the gradient of their sum."""
+
+
+class Cancelled(Exception):
+    """The job was cancelled while a frame was being painted."""
+
+
+class Diverged(ArithmeticError):
+    """The loss is no longer a finite number."""
+
+
+@dataclass(frozen=True)
+class StopRule:
+    """Stop after `iterations`, or when the loss changed by less than `tolerance` (relative) over `interval` iterations."""
+
+    iterations: int
+    tolerance: float = 1e-4
+    interval: int = 50
+
+    def is_test(self, iteration: int) -> bool:
+        """Whether the loss of `iteration` (from 1) is compared with the one `interval` before; first at twice the interval."""
+        return self.tolerance > 0 and iteration % self.interval == 0 and iteration >= 2 * self.interval
+
+    def is_met(self, loss: float, before: float) -> bool:
+        return abs(before - loss) < self.tolerance * abs(before)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where the minimization stands; `terms` are the weighted loss terms at `iteration` of at most `limit`."""
+
+    iteration: int
+    limit: int
+    terms: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The picture found, the number of evaluations made and the loss terms at the last of them."""
+
+    image: Tensor
+    iterations: int
+    terms: tuple[float, ...]
+
+
+class Direction(Protocol):
+    """The step from one picture to the next, given the gradient there."""
+
+    def step(self, gradient: Tensor) -> Tensor: ...
+
+
+class LBFGS:
+    """Steps of limited-memory BFGS without a line search, in the compact form of Byrd, Nocedal and Schnabel (1994), theorem 2.2.
+
+    With S and Y the last m differences of pictures and gradients as rows, R the upper triangle of S Yᵀ, D its diagonal and
+    γ = sᵀy / yᵀy of the newest pair, the direction is
+
+        −γ g − Sᵀ R⁻ᵀ ((D + γ Y Yᵀ) u − γ Y g) + γ Yᵀ u,    u = R⁻¹ S g
+
+    which equals the two-loop recursion, but reads S and Y twice instead of four times and needs no loop over m small operations.
+    A pair without positive curvature is stored as zeros with 1 on the diagonal of R, which leaves the direction as it was,
+    so no decision has to come back to the host.
+    """
+
+    def __init__(self, history: int = 20, learning_rate: float = 1.0) -> None:
+        self.history = history
+        self.learning_rate = learning_rate
+        self._count = 0
+
+    def step(self, gradient: Tensor) -> Tensor:
+        g = gradient.flatten()
+        if self._count == 0:
+            self._allocate(g)
+            scale = (1 / g.abs().sum()).clamp_(max=1)
+        else:
+            self._remember(g - self._gradient)
+            scale = g.new_ones(())
+        step = self._direction(g).mul_(scale * self.learning_rate)
+        self._gradient.copy_(g)
+        self._step.copy_(step)
+        self._count += 1
+        return step.view_as(gradient)
+
+    def _allocate(self, g: Tensor) -> None:
+        m, n = self.history, g.numel()
+        # Rows are touched only once they are used, so a frame that stops early does not pay for the whole history.
+        self._s = g.new_empty(m, n)
+        self._y = g.new_empty(m, n)
+        self._sy = torch.zeros(m, m, dtype=torch.float64, device=g.device)
+        self._yy = torch.zeros(m, m, dtype=torch.float64, device=g.device)
+        self._gamma = torch.ones((), dtype=torch.float64, device=g.device)
+        self._gradient = torch.empty_like(g)
+        self._step = torch.empty_like(g)
+
+    def _remember(self, y: Tensor) -> None:
+        slot = (self._count - 1) % self.history
+        filled = min(self._count, self.history)
+        sy, yy = torch.dot(self._step, y).double(), torch.dot(y, y).double()
+        keep = sy > 1e-10
+        factor = keep.to(y.dtype)
+        torch.mul(self._step, factor, out=self._s[slot])
+        torch.mul(y, factor, out=self._y[slot])
+        newest = self._y[slot]
+        self._sy[:, slot] = 0
+        self._sy[slot, :] = 0
+        self._sy[:filled, slot] = torch.mv(self._s[:filled], newest).double()
+        self._sy[slot, slot] = torch.where(keep, sy, torch.ones_like(sy))
+        products = torch.mv(self._y[:filled], newest).double()
+        self._yy[:filled, slot] = products
+        self._yy[slot, :filled] = products
+        self._gamma = torch.where(keep, sy / yy, self._gamma)
+
+    def _direction(self, g: Tensor) -> Tensor:
+        filled = min(self._count, self.history)
+        if filled == 0:
+            return -g
+        s, y = self._s[:filled], self._y[:filled]
+        oldest_first = (torch.arange(filled, device=g.device) + self._count) % filled
+        sy = self._sy[oldest_first][:, oldest_first]
+        yy = self._yy[oldest_first][:, oldest_first]
+        r = sy.triu()
+        sg = torch.mv(s, g).double()[oldest_first].unsqueeze(1)
+        yg = torch.mv(y, g).double()[oldest_first].unsqueeze(1)
+        u = torch.linalg.solve_triangular(r, sg, upper=True)
+        v = torch.diagonal(sy).unsqueeze(1) * u + self._gamma * (yy @ u - yg)
+        a = torch.linalg.solve_triangular(r.T, v, upper=False)
+        coefficients = torch.empty(2, filled, dtype=g.dtype, device=g.device)
+        coefficients[:, oldest_first] = torch.cat((a, -self._gamma * u), 1).T.to(g.dtype)
+        direction = g * (-self._gamma).to(g.dtype)
+        direction.addmv_(s.T, coefficients[0], alpha=-1)
+        direction.addmv_(y.T, coefficients[1], alpha=-1)
+        return direction
+
+
+class Adam:
+    """Steps of Adam (Kingma and Ba 2015); a learning rate of 1 is one code value of 255."""
+
+    def __init__(self, learning_rate: float = 1.0, betas: tuple[float, float] = (0.9, 0.999), epsilon: float = 1e-8) -> None:
+        self.learning_rate, self.betas, self.epsilon = learning_rate, betas, epsilon
+        self._count = 0
+
+    def step(self, gradient: Tensor) -> Tensor:
+        if self._count == 0:
+            self._mean, self._square = torch.zeros_like(gradient), torch.zeros_like(gradient)
+        self._count += 1
+        first, second = self.betas
+        self._mean.lerp_(gradient, 1 - first)
+        self._square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
+        deviation = (self._square / (1 - second**self._count)).sqrt_().add_(self.epsilon)
+        return (self._mean / deviation).mul_(-self.learning_rate / (1 - first**self._count))
+
+
+def minimize(
+    evaluate: Evaluate,
+    start: Tensor,
+    direction: Direction,
+    stop: StopRule,
+    *,
+    report: Callable[[Progress], None] | None = None,
+    report_every: float = 0.25,
+) -> Result:
+    """Minimize from the picture `start` (1, 3, H, W), which is left as it is.
+
+    Args:
+        evaluate: loss terms and gradient at a picture.
+        direction: a fresh `LBFGS` or `Adam`.
+        report: called about every `report_every` seconds, and at the last iteration; may raise `Cancelled`.
+
+    Raises:
+        Diverged: the loss is no longer finite where it was read.
+    """
+    image = start.clone()
+    if stop.iterations == 0:
+        terms, _ = evaluate(image)
+        return Result(image, 0, tuple(terms.tolist()))
+    reported, before = time.monotonic(), float("nan")
+    for iteration in range(1, stop.iterations + 1):
+        terms, gradient = evaluate(image)
+        is_last = iteration == stop.iterations
+        is_test = stop.is_test(iteration) or (stop.tolerance > 0 and iteration == stop.interval)
+        is_report = report is not None and time.monotonic() - reported >= report_every
+        if is_last or is_test or is_report:
+            values = tuple(terms.tolist())
+            loss = sum(values)
+            if loss != loss or loss in (float("inf"), float("-inf")):
+                raise Diverged(f"the loss is {loss} at iteration {iteration}")
+            if is_test:
+                is_last = is_last or (stop.is_test(iteration) and stop.is_met(loss, before))
+                before = loss
+            if report is not None and (is_report or is_last):
+                report(Progress(iteration, stop.iterations, values))
+                reported = time.monotonic()
+            if is_last:
+                break
+        image += direction.step(gradient)
+    return Result(image, iteration, values)
