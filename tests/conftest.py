@@ -57,5 +57,5 @@ def weights(engine_python: str) -> Path:
     fetch = "import sys; sys.path.insert(0, sys.argv[1]); from core import weights; print(weights.ensure('vgg16'))"
     done = subprocess.run([engine_python, "-c", fetch, str(ROOT)], capture_output=True, text=True, check=False, timeout=900)
     if done.returncode:
-        _absent(f"the weights of VGG-16 could not be had: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'no reason given'}")
+        _absent(f"the weights of VGG-16 could not be had: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
     return Path(done.stdout.strip().splitlines()[-1])

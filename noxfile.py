@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The checks of the project, one session each. `python3 scripts/test.py` runs them without anything installed.
+
+The environments are made by scripts/_environments.py, because the demo shares them and because a host's tests need the engine's.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import nox
+
+# nox does not put the checkout's folders on the path of its file.
+sys.path.insert(0, str(Path(__file__).resolve().parent / "scripts"))
+import _environments as environments
+
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "core", "addon", f"end_to_end({environments.fitting_host()})"]
+
+each_blender = nox.parametrize("blender", [nox.param(blender, id=blender) for blender in environments.HOSTS])
+
+
+def in_words(function: Callable[..., None]) -> Callable[..., None]:
+    """A session whose environment cannot be made ends with the sentence that says why."""
+
+    @functools.wraps(function)
+    def session_in_words(session: nox.Session, *arguments: str, **named: str) -> None:
+        try:
+            function(session, *arguments, **named)
+        except environments.SetupError as error:
+            session.error(str(error))
+
+    return session_in_words
+
+
+@nox.session
+@in_words
+def lint(session: nox.Session) -> None:
+    """Style and types."""
+    python = str(environments.lint())
+    session.run(python, "-m", "ruff", "check", ".", external=True)
+    # The engine is checked against the engine's packages, the add-on against the stubs of bpy.
+    session.run(python, "-m", "mypy", "--python-executable", str(environments.engine()), "core", "scripts", external=True)
+    session.run(python, "-m", "mypy", "addon", external=True)
+
+
+@nox.session
+@in_words
+def core(session: nox.Session) -> None:
+    """The engine's tests, and those of the scripts."""
+    _pytest(session, environments.engine(), "core", "tests/core", "tests/scripts")
+
+
+@nox.session
+@each_blender
+@in_words
+def addon(session: nox.Session, blender: str) -> None:
+    """The add-on's tests in one Blender."""
+    _pytest(session, _host(session, blender), f"addon-{blender}", "tests/addon")
+
+
+@nox.session
+@each_blender
+@in_words
+def end_to_end(session: nox.Session, blender: str) -> None:
+    """From a strip to an EXR strip, headless, in one Blender."""
+    _pytest(session, _host(session, blender), f"end_to_end-{blender}", "tests/end_to_end")
+
+
+def _host(session: nox.Session, blender: str) -> Path:
+    needed = environments.HOSTS[blender].python
+    if blender != environments.fitting_host() and environments.find_python(needed) is None:
+        session.skip(f"Blender {blender} needs Python {needed}, which is not on this machine")
+    return environments.host(blender)
+
+
+def _pytest(session: nox.Session, python: Path, name: str, *folders: str) -> None:
+    report = Path(".nox/reports") / f"{name}.xml"
+    session.run(
+        str(python), "-m", "pytest", *folders, f"--junitxml={report}", *session.posargs,
+        external=True, env={"BRUSHFLOW_ENGINE_PYTHON": str(environments.engine()), "PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
