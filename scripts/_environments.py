@@ -74,8 +74,9 @@ def host(blender: str) -> Path:
 
 
 def lint() -> Path:
-    """The interpreter of the environment that holds ruff and mypy."""
-    return _environment("lint", _first_python(ENGINE_PYTHONS, "The type checker"), ["requirements-lint.txt"])
+    """The interpreter of the environment that holds ruff, mypy and the packages whose types they read."""
+    python = _first_python(ENGINE_PYTHONS, "The type checker")
+    return _environment("lint", python, ["requirements-engine.txt", "requirements-lint.txt"], torch=True)
 
 
 def fitting_host() -> str:

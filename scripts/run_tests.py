@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Brushflow Authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sets everything up and runs the tests: python3 scripts/test.py [SESSION …] [-- PYTEST OPTIONS]
+"""Sets everything up and runs the tests: python3 scripts/run_tests.py [SESSION …] [-- PYTEST OPTIONS]
 
 Without a session: the style checks, the engine's tests, the add-on's in every Blender whose Python is on this machine, and end to end.
 `--list` names the sessions. Needs Python 3.11 or later and the package index.
