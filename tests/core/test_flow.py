@@ -1,0 +1,119 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from core.color import display_from_linear
+from core.flow import DIS, FlowError, estimator, read_flo, write_flo
+from core.frames import open_source
+
+Array = NDArray[np.float32]
+
+
+def texture(height: int, width: int, seed: int = 0) -> Array:
+    """Random blobs that DIS can follow, (H, W, 3) in 0..1."""
+    noise = np.random.default_rng(seed).random((height, width, 3), dtype=np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 2)
+    return np.asarray((smooth - smooth.min()) / (smooth.max() - smooth.min()), np.float32)
+
+
+@pytest.mark.parametrize(("x", "y"), [(3, 0), (0, 2), (-2, 1)])
+def test_the_flow_points_from_the_first_frame_to_the_second(x: int, y: int) -> None:
+    scene = texture(80, 100)
+    a, b = scene[8:72, 8:92], scene[8 - y : 72 - y, 8 - x : 92 - x]  # what a shows at p, b shows at p + (x, y)
+    flow = DIS().estimate(a, b)
+    assert flow.shape == (64, 84, 2) and flow.dtype == np.float32
+    np.testing.assert_allclose(np.median(flow[8:-8, 8:-8], axis=(0, 1)), (x, y), atol=0.25)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (12, 48), (11, 64), (24, 480), (31, 33), (17, 200), (37, 61)])
+@pytest.mark.parametrize("content", ["flat", "texture"])
+def test_tiny_flat_and_odd_frames_do_not_end_the_process(size: tuple[int, int], content: str) -> None:
+    a = np.full((*size, 3), 0.5, np.float32) if content == "flat" else texture(*size)
+    flow = DIS().estimate(a, a)
+    assert flow.shape == (*size, 2)
+    assert np.isfinite(flow).all()
+
+
+def test_equal_frames_give_equal_bits_whatever_the_number_of_threads() -> None:
+    scene = texture(128, 160)
+    before = cv2.getNumThreads()
+    try:
+        flows = []
+        for threads in (1, 2, 3, 1):
+            cv2.setNumThreads(threads)
+            flows.append(DIS().estimate(scene[:-3, :-5], scene[3:, 5:]).tobytes())
+    finally:
+        cv2.setNumThreads(before)
+    assert len(set(flows)) == 1
+
+
+def test_frames_of_different_sizes_are_refused() -> None:
+    with pytest.raises(ValueError, match="one size"):
+        DIS().estimate(texture(32, 32), texture(32, 33))
+
+
+def test_the_flow_of_alley_1_is_right_within_four_tenths_of_a_pixel(data: Path) -> None:
+    exact = read_flo(data / "sintel_alley_1" / "flow_0001.flo")
+    with open_source(data / "sintel_alley_1" / "frame_####.png") as source:
+        a, b = (display_from_linear(source.read(number)).rgb for number in (1, 2))
+    error = np.linalg.norm(DIS().estimate(a, b) - exact, axis=2)
+    assert error.mean() < 0.4
+
+
+def test_an_estimator_is_found_by_name() -> None:
+    assert estimator("dis").name == "dis"
+    with pytest.raises(FlowError, match="'raft'"):
+        estimator("raft")
+
+
+def test_a_flow_file_comes_back_bit_by_bit(tmp_path: Path) -> None:
+    flow = np.random.default_rng(0).normal(0, 5, (7, 9, 2)).astype(np.float32)
+    path = tmp_path / "flow.flo"
+    write_flo(path, flow)
+    assert np.array_equal(read_flo(path), flow)
+    head = struct.unpack("<fii", path.read_bytes()[:12])
+    assert head == (202021.25, 9, 7)
+
+
+def test_the_flow_of_the_film_is_read_with_its_size(data: Path) -> None:
+    assert read_flo(data / "sintel_alley_1" / "flow_0001.flo").shape == (436, 1024, 2)
+
+
+@pytest.mark.parametrize(
+    ("contents", "complaint"),
+    [
+        (b"", "is not a .flo file"),
+        (b"PIEH", "is not a .flo file"),
+        (struct.pack("<fii", 1.0, 2, 2) + bytes(32), "is not a .flo file"),
+        (struct.pack("<fii", 202021.25, 2, 2) + bytes(31), "2x2 pixels take 44 bytes, but it has 43"),
+        (struct.pack("<fii", 202021.25, 2, 2) + bytes(40), "but it has 52"),
+        (struct.pack("<fii", 202021.25, 0, 2), "claims 0x2 pixels"),
+        (struct.pack("<fii", 202021.25, -3, 2), "claims -3x2 pixels"),
+        (struct.pack("<fii", 202021.25, 2**30, 2**30), "claims 1073741824x1073741824 pixels"),
+    ],
+)
+def test_a_flow_file_that_is_not_whole_is_refused(tmp_path: Path, contents: bytes, complaint: str) -> None:
+    path = tmp_path / "bad.flo"
+    path.write_bytes(contents)
+    with pytest.raises(FlowError, match=complaint) as caught:
+        read_flo(path)
+    assert "bad.flo" in str(caught.value)
+
+
+def test_a_flow_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FlowError, match=r"none\.flo cannot be read"):
+        read_flo(tmp_path / "none.flo")
+
+
+def test_a_flow_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(FlowError, match="cannot be written"):
+        write_flo(tmp_path / "missing" / "flow.flo", np.zeros((2, 2, 2), np.float32))
+    assert list(tmp_path.iterdir()) == []
