@@ -54,7 +54,7 @@ def engine_python() -> str:
 @pytest.fixture(scope="session")
 def weights(engine_python: str) -> Path:
     """The file of the VGG-16 weights, fetched into the user's cache once."""
-    fetch = "import sys; sys.path.insert(0, sys.argv[1]); from core import weights; print(weights.ensure('vgg16'))"
+    fetch = "import sys; sys.path.insert(0, sys.argv[1]); from core import weights; print(weights.ensure('vgg16').path)"
     done = subprocess.run([engine_python, "-c", fetch, str(ROOT)], capture_output=True, text=True, check=False, timeout=900)
     if done.returncode:
         _absent(f"the weights of VGG-16 could not be had: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
