@@ -1,0 +1,229 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`blender -b FILE --command brushflow`: paint strips without a window."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import bpy
+
+from ..core.settings import PRESETS, SettingsError, parse
+from . import Refused, compat, worker
+from .order import Existing, Order, take
+from .properties import apply, strips_of
+from .source import obstacle
+
+__all__ = ["execute", "register", "unregister"]
+
+WRONG_USE = 2
+
+
+class _WrongUse(Exception):
+    """Arguments that make no sense; the message is one sentence."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise _WrongUse(f"{message[:1].upper()}{message[1:]}; {self.prog} --help lists what there is.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="blender -b FILE --command brushflow",
+        description="Paint strips in the style of a picture and lay the results above them. Without --strip and --all: the active strip.",
+    )
+    add = parser.add_argument
+    add("--scene", metavar="S", help="the scene whose strips are meant (default: the one in the sequencer)")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--strip", metavar="NAME", action="append", default=[], help="a strip to paint; may be given several times")
+    which.add_argument("--all", action="store_true", help="every strip with a painting; with --style, every strip that can be painted")
+    add("--style", metavar="IMAGE[=WEIGHT]", action="append", default=[], help="a painting, instead of those of the strip")
+    add("--preset", metavar="P", choices=tuple(PRESETS), help=f"{', '.join(PRESETS)}; instead of the strip's own values")
+    add("--set", metavar="K=V", action="append", default=[], help="a setting, instead of the strip's own")
+    add("--frames", metavar="A-B", help="timeline frames to paint (default: the strip's own choice)")
+    add("--output", metavar="DIR", help="folder for the painted frames (default: the strip's own choice)")
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument("--resume", action="store_true", help="go on in the strip's latest version, even with other settings")
+    existing.add_argument("--overwrite", action="store_true", help="paint the strip's latest version again")
+    save = parser.add_mutually_exclusive_group()
+    save.add_argument("--save", action="store_true", help="save the project with the painted strips")
+    save.add_argument("--save-as", metavar="FILE", help="save it under another name")
+    add("--dry-run", action="store_true", help="print the job files and stop")
+    add("--json", action="store_true", help="print progress as JSON lines")
+    return parser
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Run the command; the exit code is the engine's: 0, 1 failed, 2 wrong use, 130 canceled."""
+    try:
+        given = _parser().parse_args(arguments)
+        return _run(given)
+    except _WrongUse as wrong:
+        return _fail(str(wrong), WRONG_USE)
+    except SettingsError as wrong:
+        return _fail(str(wrong), WRONG_USE)
+    except Refused as refused:
+        return _fail(str(refused), worker.FAILED)
+    except SystemExit as wanted:  # --help
+        return int(wanted.code or 0)
+
+
+def _fail(sentence: str, code: int) -> int:
+    print(f"brushflow: {sentence}", file=sys.stderr, flush=True)
+    return code
+
+
+def _run(given: argparse.Namespace) -> int:
+    scene = _scene(given.scene)
+    frames = _frames(given.frames) if given.frames else None
+    existing: Existing | None = "OVERWRITE" if given.overwrite else "REPLACE" if given.resume else None
+    orders = []
+    for strip in _strips(scene, given):
+        _adjust(strip, given)
+        orders.append(take(scene, strip, frames=frames, existing=existing))
+    if given.dry_run:
+        for order in orders:
+            print(json.dumps(order.description(), indent=2), flush=True)
+        return 0
+    codes = []
+    for order in orders:
+        codes.append(_paint(order, as_json=given.json))
+        if codes[-1] == worker.CANCELLED:
+            break
+    if 0 in codes:
+        _save(given)
+    return next((code for code in codes if code), 0)
+
+
+def _scene(name: str | None) -> bpy.types.Scene:
+    if name is None:
+        return compat.edit_scene(bpy.context)
+    if name not in bpy.data.scenes:
+        raise _WrongUse(f"There is no scene '{name}'; there is {_listed(bpy.data.scenes.keys())}.")
+    return bpy.data.scenes[name]
+
+
+def _strips(scene: bpy.types.Scene, given: argparse.Namespace) -> list[bpy.types.Strip]:
+    strips = {strip.name: strip for strip in strips_of(scene)}
+    if given.strip:
+        for name in given.strip:
+            if name not in strips:
+                raise _WrongUse(f"There is no strip '{name}' in the scene '{scene.name}'; there is {_listed(list(strips))}.")
+        return [strips[name] for name in given.strip]
+    paintable = [strip for strip in strips.values() if not obstacle(strip)]
+    if given.all:
+        chosen = [strip for strip in paintable if (given.style and strip.parent_meta() is None) or strip.brushflow.styles]
+        if not chosen:
+            raise _WrongUse(f"No strip in the scene '{scene.name}' has a painting; name one with --style.")
+        return chosen
+    active = scene.sequence_editor.active_strip if scene.sequence_editor else None
+    if active is None and len(paintable) == 1:
+        return paintable
+    if active is None:
+        raise _WrongUse(f"No strip is active in the scene '{scene.name}'; name one with --strip, or use --all.")
+    return [active]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names) or "none"
+
+
+def _adjust(strip: bpy.types.Strip, given: argparse.Namespace) -> None:
+    """Lay what the command line says over the strip's settings."""
+    values = {}
+    for one in given.set:
+        name, equals, text = one.partition("=")
+        if not equals:
+            raise _WrongUse(f"--set takes KEY=VALUE, not '{one}'.")
+        values[name.strip()] = parse(name.strip(), text)
+    apply(strip, values, given.preset)
+    if given.output:
+        strip.brushflow.output = given.output if given.output.startswith("//") else str(Path(given.output).absolute())
+    if given.style:
+        strip.brushflow.styles.clear()
+    for one in given.style:
+        path, weight = _style(one)
+        style = strip.brushflow.styles.add()
+        style.path, style.weight = str(Path(path).absolute()), weight
+
+
+def _style(text: str) -> tuple[str, float]:
+    path, equals, weight = text.rpartition("=")
+    if not equals or Path(text).is_file():
+        return text, 1.0
+    try:
+        return path, float(weight)
+    except ValueError:
+        return text, 1.0
+
+
+def _frames(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    try:
+        frames = int(first), int(last or first)
+    except ValueError:
+        raise _WrongUse(f"--frames takes a range such as 50-73, not '{text}'.") from None
+    if frames[0] > frames[1]:
+        raise _WrongUse(f"--frames takes the lower number first, so {frames[1]}-{frames[0]}.")
+    return frames
+
+
+def _paint(order: Order, *, as_json: bool) -> int:
+    job = worker.Job(order)
+    job.listener = _print_json if as_json else _line_printer()
+    worker.run(job)
+    assert job.exit_code is not None
+    if job.state == "failed":
+        _fail(f"{job.progress.message} {job.progress.hint}".strip(), job.exit_code)
+    return job.exit_code
+
+
+def _print_json(job: worker.Job) -> None:
+    progress = job.progress
+    line = {
+        "strip": job.order.source.strip, "state": job.state, "index": progress.index, "total": progress.total, "loss": progress.loss,
+        "seconds": progress.seconds, "eta": progress.eta, "folder": str(job.order.folder), "message": progress.message,
+    }  # fmt: skip
+    print(json.dumps(line), flush=True)
+
+
+def _line_printer() -> Callable[[worker.Job], None]:
+    """A listener that prints one line a frame; on a terminal a single line that moves."""
+    terminal = sys.stdout.isatty()
+    shown = ""
+
+    def show(job: worker.Job) -> None:
+        nonlocal shown
+        line = f"{job.order.source.strip}: {worker.headline(job)}"
+        if line != shown:
+            shown = line
+            print(f"\r\x1b[K{line}" if terminal else line, end="" if terminal and not job.ended else "\n", flush=True)
+
+    return show
+
+
+def _save(given: argparse.Namespace) -> None:
+    if given.save:
+        bpy.ops.wm.save_mainfile()
+    elif given.save_as:
+        target = Path(given.save_as).absolute()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        bpy.ops.wm.save_as_mainfile(filepath=str(target))
+
+
+_command: object = None
+
+
+def register() -> None:
+    global _command
+    _command = bpy.utils.register_cli_command("brushflow", execute)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_cli_command(_command)

@@ -1,0 +1,122 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The names that changed between Blender 4.5, 5.0 and 5.2, decided by feature tests.
+
+Also read by the windowless Blender that extracts frames, so nothing but bpy is imported here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import bpy
+
+__all__ = [
+    "EXR",
+    "content_duration",
+    "content_start",
+    "content_trim_start",
+    "edit_scene",
+    "editing",
+    "fcurves",
+    "left_handle",
+    "right_handle",
+    "set_content_start",
+    "set_handles",
+    "set_image_format",
+    "working_space",
+]
+
+EXR = "OPEN_EXR"
+
+_STRIP = bpy.types.Strip.bl_rna.properties
+# Blender 5.2 renamed these; reading an old name there emits a DeprecationWarning.
+_LEFT, _RIGHT = ("left_handle", "right_handle") if "left_handle" in _STRIP else ("frame_final_start", "frame_final_end")
+_START, _DURATION = ("content_start", "content_duration") if "content_start" in _STRIP else ("frame_start", "frame_duration")
+_TRIM = "content_trim_start" if "content_trim_start" in _STRIP else "animation_offset_start"
+_HAS_SEQUENCER_SCENE = "sequencer_scene" in bpy.types.WorkSpace.bl_rna.properties
+
+
+def edit_scene(context: bpy.types.Context) -> bpy.types.Scene:
+    """The scene whose strips the sequencer edits; since 5.0 the workspace can name another than the window's."""
+    return getattr(context, "sequencer_scene", None) or context.scene
+
+
+@contextmanager
+def editing(scene: bpy.types.Scene) -> Iterator[None]:
+    """A context in which the sequencer's operators work on `scene`, with a window or without one."""
+    manager = bpy.context.window_manager
+    if not _HAS_SEQUENCER_SCENE:
+        with bpy.context.temp_override(scene=scene):
+            yield
+        return
+    window = bpy.context.window or manager.windows[0]
+    before = window.workspace.sequencer_scene
+    window.workspace.sequencer_scene = scene
+    try:
+        with bpy.context.temp_override(window=window):
+            yield
+    finally:
+        window.workspace.sequencer_scene = before
+
+
+def left_handle(strip: bpy.types.Strip) -> int:
+    """First timeline frame on which the strip is seen."""
+    return int(getattr(strip, _LEFT))
+
+
+def right_handle(strip: bpy.types.Strip) -> int:
+    """First timeline frame on which the strip is no longer seen."""
+    return int(getattr(strip, _RIGHT))
+
+
+def content_start(strip: bpy.types.Strip) -> int:
+    """Timeline frame of the strip's first content frame, handles and trimming aside."""
+    return round(getattr(strip, _START))
+
+
+def content_duration(strip: bpy.types.Strip) -> int:
+    """Number of timeline frames that the strip's content lasts."""
+    return int(getattr(strip, _DURATION))
+
+
+def content_trim_start(strip: bpy.types.Strip) -> int:
+    """Number of frames cut off the start of the strip's content for good."""
+    return int(getattr(strip, _TRIM))
+
+
+def set_content_start(strip: bpy.types.Strip, frame: int) -> None:
+    setattr(strip, _START, frame)
+
+
+def set_handles(strip: bpy.types.Strip, left: int, right: int) -> None:
+    """Show the strip on timeline frames left..right-1; the content stays where it is."""
+    setattr(strip, _RIGHT, max(right, left_handle(strip) + 1))
+    setattr(strip, _LEFT, left)
+    setattr(strip, _RIGHT, right)
+
+
+def fcurves(owner: bpy.types.ID) -> Iterator[bpy.types.FCurve]:
+    """The F-Curves that animate `owner`."""
+    animation = owner.animation_data
+    if animation is None or animation.action is None or animation.action_slot is None:
+        return
+    for layer in animation.action.layers:
+        for strip in layer.strips:
+            bag = strip.channelbag(animation.action_slot)
+            if bag is not None:
+                yield from bag.fcurves
+
+
+def set_image_format(settings: bpy.types.ImageFormatSettings, file_format: str) -> None:
+    """Choose a still image format; since 5.0 the kind of media has to be chosen before it."""
+    if hasattr(settings, "media_type"):
+        settings.media_type = "IMAGE"
+    settings.file_format = file_format
+
+
+def working_space() -> str:
+    """Name of the scene-linear space in which Blender renders and writes EXR files."""
+    colorspace = getattr(bpy.data, "colorspace", None)
+    return colorspace.working_space if colorspace is not None else "Linear Rec.709"

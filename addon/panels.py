@@ -1,0 +1,236 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tab Brushflow in the sequencer's sidebar."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..core.settings import specs
+from . import ADDON_ID, Refused, runtime, worker
+from .operators import active_strip
+from .preferences import draw_sentence
+from .properties import absolute, flat_name
+from .source import obstacle
+
+__all__ = ["register", "unregister"]
+
+_MAIN_QUALITY = ("resolution", "iterations_first", "iterations")
+
+
+class _Panel:
+    bl_space_type = "SEQUENCE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = "Brushflow"
+
+    layout: bpy.types.UILayout
+
+
+class SEQUENCER_PT_brushflow(_Panel, bpy.types.Panel):
+    bl_label = "Brushflow"
+    bl_idname = "SEQUENCER_PT_brushflow"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        strip = active_strip(context)
+        # About seven pixels a character at the usual size.
+        width = max(24, int(context.region.width / (7 * context.preferences.system.ui_scale)) - 8) if context.region else 40
+        if strip is None or (reason := obstacle(strip)):
+            draw_sentence(layout, "Select a strip to paint." if strip is None else reason, "INFO", width)
+            if strip is not None and strip.brushflow.source_strip:
+                layout.operator("sequencer.brushflow_reveal", icon="FILE_FOLDER")
+            return
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        job = worker.job_of(strip)
+        if job is not None and not job.ended:
+            _draw_running(layout, job)
+            return
+        _draw_styles(layout, strip)
+        layout.prop(strip.brushflow, "preset")
+        _draw_start(layout, strip, job, width)
+
+
+def _draw_styles(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
+    styles = strip.brushflow.styles
+    column = layout.column(align=True)
+    column.use_property_split = False
+    for index, style in enumerate(styles):
+        row = column.row(align=True)
+        row.prop(style, "path", text="", icon="ERROR" if style.path and not absolute(style.path).is_file() else "IMAGE_DATA")
+        if len(styles) > 1:
+            weight = row.row(align=True)
+            weight.ui_units_x = 3
+            weight.prop(style, "weight", text="")
+        row.operator("sequencer.brushflow_style_remove", text="", icon="X").index = index
+    column.operator("sequencer.brushflow_style_add", icon="ADD")
+
+
+def _draw_start(layout: bpy.types.UILayout, strip: bpy.types.Strip, job: worker.Job | None, width: int) -> None:
+    row = layout.row(align=True)
+    row.scale_y = 1.5
+    start = row.row(align=True)
+    reason = _missing(strip)
+    start.enabled = not reason
+    start.operator("sequencer.brushflow_stylize", icon="BRUSH_DATA")
+    row.operator("sequencer.brushflow_reveal", text="", icon="FILE_FOLDER")
+    if reason:
+        draw_sentence(layout, reason, "INFO", width)
+    try:
+        runtime.find_python()
+    except Refused as refused:
+        draw_sentence(layout, str(refused), "INFO", width)
+        layout.operator("preferences.addon_show", text="Open Preferences", icon="PREFERENCES").module = ADDON_ID
+    if job is not None:
+        _draw_outcome(layout, job, width)
+
+
+def _missing(strip: bpy.types.Strip) -> str:
+    """What has to be given before the strip can be painted."""
+    styles = [style for style in strip.brushflow.styles if style.path]
+    if not styles:
+        return "Add a painting, whose style the strip takes on."
+    absent = next((style.path for style in styles if not absolute(style.path).is_file()), None)
+    if absent:
+        return f"The painting {bpy.path.basename(absent)} does not exist; choose another."
+    if strip.brushflow.output.startswith("//") and not bpy.data.filepath:
+        return "Save the project first: the painted frames go into a folder beside it."
+    return ""
+
+
+def _draw_running(layout: bpy.types.UILayout, job: worker.Job) -> None:
+    progress = job.progress
+    row = layout.row(align=True)
+    row.progress(factor=progress.factor, type="BAR", text=worker.headline(job))
+    row.operator("sequencer.brushflow_cancel", text="", icon="X")
+    column = layout.column(align=True)
+    if progress.seconds is not None:
+        column.label(text=f"{progress.seconds:.1f} s a frame on {progress.device}")
+    if progress.loss is not None:
+        column.label(text=f"Iteration {progress.iteration}, loss {progress.loss:.4g}")
+
+
+def _draw_outcome(layout: bpy.types.UILayout, job: worker.Job, width: int) -> None:
+    progress = job.progress
+    if job.state == "failed":
+        box = layout.box()
+        draw_sentence(box, progress.message, "ERROR", width)
+        if progress.hint:
+            draw_sentence(box, progress.hint, "NONE", width)
+    elif job.state == "cancelled":
+        draw_sentence(layout, "Canceled. Finished frames are kept; Stylize goes on from there.", "INFO", width)
+    else:
+        kept = f", kept {progress.kept}" if progress.kept else ""
+        draw_sentence(layout, f"Painted {progress.painted} frames{kept}.", "CHECKMARK", width)
+        for warning in progress.warnings:
+            draw_sentence(layout, warning, "INFO", width)
+
+
+class _SubPanel(_Panel):
+    bl_parent_id = "SEQUENCER_PT_brushflow"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        job = worker.job_of(active_strip(context))
+        return not obstacle(active_strip(context)) and (job is None or job.ended)
+
+    def column(self) -> bpy.types.UILayout:
+        self.layout.use_property_split = True
+        return self.layout.column()
+
+
+def _draw_settings(layout: bpy.types.UILayout, strip: bpy.types.Strip, names: list[str]) -> None:
+    for name in names:
+        one = specs()[name]
+        if len(one.choices) == 1:
+            continue
+        if one.animatable:
+            layout.prop(strip, flat_name(name))
+        else:
+            row = layout.row()
+            row.use_property_decorate = False
+            row.prop(strip.brushflow, name)
+
+
+def _in_group(group: str) -> list[str]:
+    return [name for name, one in specs().items() if one.group == group]
+
+
+class SEQUENCER_PT_brushflow_style(_SubPanel, bpy.types.Panel):
+    bl_label = "Style"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        strip = active_strip(context)
+        assert strip
+        _draw_settings(self.column(), strip, _in_group("style"))
+
+
+class SEQUENCER_PT_brushflow_consistency(_SubPanel, bpy.types.Panel):
+    bl_label = "Consistency"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        strip = active_strip(context)
+        assert strip
+        group = strip.brushflow
+        column = self.column()
+        hidden = {"cuts"} if group.markers_as_cuts else set()
+        hidden |= {"combine"} if "," not in group.long_term else set()
+        _draw_settings(column, strip, [name for name in _in_group("consistency") if name not in hidden])
+        row = column.row()
+        row.use_property_decorate = False
+        row.prop(group, "markers_as_cuts")
+
+
+class SEQUENCER_PT_brushflow_quality(_SubPanel, bpy.types.Panel):
+    bl_label = "Quality"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        strip = active_strip(context)
+        assert strip
+        _draw_settings(self.column(), strip, list(_MAIN_QUALITY))
+
+
+class SEQUENCER_PT_brushflow_advanced(_SubPanel, bpy.types.Panel):
+    bl_label = "Advanced"
+    bl_parent_id = "SEQUENCER_PT_brushflow_quality"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        strip = active_strip(context)
+        assert strip
+        column = self.column()
+        _draw_settings(column, strip, [name for name in _in_group("quality") if name not in _MAIN_QUALITY])
+        column.separator()
+        _draw_settings(column, strip, _in_group("device"))
+
+
+class SEQUENCER_PT_brushflow_output(_SubPanel, bpy.types.Panel):
+    bl_label = "Output"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        strip = active_strip(context)
+        assert strip
+        group = strip.brushflow
+        column = self.column()
+        column.use_property_decorate = False
+        column.prop(group, "frame_range")
+        if group.frame_range == "CUSTOM":
+            span = column.column(align=True)
+            span.prop(group, "frame_start")
+            span.prop(group, "frame_end")
+        column.prop(group, "output")
+        column.prop(group, "existing")
+        column.prop(group, "mute_original")
+        column.separator()
+        _draw_settings(column, strip, _in_group("output"))
+
+
+_CLASSES = (
+    SEQUENCER_PT_brushflow,
+    SEQUENCER_PT_brushflow_style,
+    SEQUENCER_PT_brushflow_consistency,
+    SEQUENCER_PT_brushflow_quality,
+    SEQUENCER_PT_brushflow_advanced,
+    SEQUENCER_PT_brushflow_output,
+)
+register, unregister = bpy.utils.register_classes_factory(_CLASSES)

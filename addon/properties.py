@@ -1,0 +1,267 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Settings on a strip, built from `core.settings`.
+
+What can be keyframed lies flat on the strip, since Blender cannot keyframe properties in nested groups from its interface;
+everything else lies in the group `strip.brushflow`.
+"""
+
+# mypy: disable-error-code="valid-type"
+
+import hashlib
+import itertools
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+
+from ..core.settings import PRESETS, Settings, Spec, animatable, make_settings, parse, spec, specs
+from . import compat
+
+__all__ = [
+    "BrushflowSettings",
+    "BrushflowStyle",
+    "absolute",
+    "apply",
+    "claim_job_id",
+    "exact",
+    "flat_name",
+    "per_frame",
+    "register",
+    "settings_of",
+    "strips_of",
+    "unregister",
+]
+
+_CUSTOM = "custom"
+_PRESETS = tuple(PRESETS)
+_TOUCHED = tuple(dict.fromkeys(name for preset in PRESETS.values() for name in preset.values))
+"""Settings that one preset or another changes; choosing a preset leaves all others as they are."""
+
+
+def flat_name(name: str) -> str:
+    """Name of the strip's own property for the animatable setting `name`."""
+    return f"brushflow_{name}"
+
+
+def exact(value: float) -> float:
+    """The number that was typed: Blender stores single precision, which turns 0.0001 into 0.0000999999974."""
+    return float(f"{value:.7g}")
+
+
+def absolute(path: str) -> Path:
+    """The absolute form of a path as Blender stores it; "//" is the project's folder."""
+    return Path(bpy.path.abspath(path)).absolute()
+
+
+def _as_property(default: Any, one: Spec) -> Any:
+    """The Blender property of a setting; lists are text, with commas."""
+    unit = f", in {one.unit}" if one.unit and one.unit not in ("factor", "relative") else ""
+    named = {"name": one.label, "description": one.description + unit}
+    soft_maximum = one.maximum if one.soft_maximum is None else one.soft_maximum
+    match one.kind:
+        case "float":
+            fine = default < 0.01
+            return FloatProperty(
+                **named, default=default, min=one.minimum, max=one.maximum, soft_max=soft_maximum,
+                precision=5 if fine else 3, step=0.01 if fine else 10, subtype="FACTOR" if one.maximum == 1.0 and not fine else "NONE",
+            )  # fmt: skip
+        case "int":
+            return IntProperty(**named, default=default, min=int(one.minimum), max=int(one.maximum), soft_max=int(soft_maximum))
+        case "bool":
+            return BoolProperty(**named, default=default)
+        case "choice":
+            return EnumProperty(**named, default=default, items=one.choices)
+        case _:
+            return StringProperty(**named, default=_stored(default))
+
+
+def _stored(value: Any) -> Any:
+    """`value` as its Blender property takes it."""
+    return ", ".join(map(str, value)) if isinstance(value, (tuple, list)) else value
+
+
+def _value(name: str, stored: Any) -> Any:
+    """The value of setting `name` from what its Blender property holds; raises SettingsError for text that is none."""
+    if isinstance(stored, str) and spec(name).kind != "choice":
+        return parse(name, stored)
+    return exact(stored) if isinstance(stored, float) else stored
+
+
+def _matching_preset(group: "BrushflowSettings") -> int:
+    stored = {name: getattr(group, name) for name in _TOUCHED}
+    for index, preset in enumerate(_PRESETS):
+        wanted = make_settings(preset=preset)
+        if all(_same(getattr(wanted, name), value) for name, value in stored.items()):
+            return index
+    return len(_PRESETS)
+
+
+def _same(wanted: Any, stored: Any) -> bool:
+    return bool(_stored(wanted) == (exact(stored) if isinstance(stored, float) else stored))
+
+
+def _choose_preset(group: "BrushflowSettings", index: int) -> None:
+    if index < len(_PRESETS):
+        wanted = make_settings(preset=_PRESETS[index])
+        for name in _TOUCHED:
+            setattr(group, name, _stored(getattr(wanted, name)))
+
+
+class BrushflowStyle(bpy.types.PropertyGroup):
+    """A painting and its share."""
+
+    path: StringProperty(
+        name="Painting",
+        description="Picture whose style is taken on",
+        subtype="FILE_PATH",
+        options={"PATH_SUPPORTS_BLEND_RELATIVE"},
+    )
+    weight: FloatProperty(
+        name="Weight",
+        description="Share of this painting when there are several",
+        default=1.0,
+        min=0.0,
+        soft_max=1.0,
+        max=1000.0,
+    )
+
+
+class BrushflowSettings(bpy.types.PropertyGroup):
+    """What a strip is painted with; the settings of the engine are added from `core.settings` below."""
+
+    styles: CollectionProperty(type=BrushflowStyle, name="Paintings", description="Pictures whose style is taken on")
+    preset: EnumProperty(
+        name="Preset",
+        description="A set of values for resolution, iterations and consistency; weights and output stay as they are",
+        items=[
+            *((name, preset.label, preset.description, index) for index, (name, preset) in enumerate(PRESETS.items())),
+            (_CUSTOM, "Custom", "Values of your own", len(PRESETS)),
+        ],
+        get=_matching_preset,
+        set=_choose_preset,
+    )
+    frame_range: EnumProperty(
+        name="Frames",
+        description="Which of the strip's frames are painted",
+        items=[
+            ("STRIP", "Whole Strip", "Every frame that is seen of the strip"),
+            ("PREVIEW", "Preview Range", "The scene's preview range, where one is set"),
+            ("CUSTOM", "Custom", "A range of timeline frames"),
+        ],
+    )
+    frame_start: IntProperty(name="Start", description="First timeline frame to paint", default=1)
+    frame_end: IntProperty(name="End", description="Last timeline frame to paint", default=250)
+    markers_as_cuts: BoolProperty(
+        name="Markers Are Cuts",
+        description="Begin a new shot at every timeline marker within the strip, instead of looking for cuts in the pictures",
+    )
+    output: StringProperty(
+        name="Output",
+        description="Folder in which every painted strip gets a folder of its own; // is the folder of the project",
+        subtype="DIR_PATH",
+        default="//brushflow/",
+        options={"PATH_SUPPORTS_BLEND_RELATIVE"},
+    )
+    existing: EnumProperty(
+        name="Other Settings",
+        description="What happens to painted frames that were made with other settings; the same settings always go on where they stopped",
+        items=[
+            ("VERSION", "New Version", "Keep them and paint a new version, with a strip of its own"),
+            ("REPLACE", "Replace", "Paint over them and update their strip"),
+        ],
+    )
+    mute_original: BoolProperty(name="Mute Original", description="Mute the strip once its painted version lies above it", default=True)
+
+    job_id: StringProperty(options={"HIDDEN"})
+    job_strip: StringProperty(options={"HIDDEN"})
+    """The strip's name when it was given its job id: tells an original from its duplicate."""
+    source_job: StringProperty(options={"HIDDEN"})
+    source_strip: StringProperty(
+        name="Painted From", description="Strip that this result was painted from; empty for other strips", options={"HIDDEN"}
+    )
+    version: IntProperty(name="Version", description="Version of the result", options={"HIDDEN"})
+
+
+BrushflowSettings.__annotations__.update(
+    {name: _as_property(getattr(Settings(), name), one) for name, one in specs().items() if not one.animatable}
+)
+
+
+def strips_of(scene: bpy.types.Scene) -> Iterable[bpy.types.Strip]:
+    """All strips of a scene, those in meta strips too."""
+    return scene.sequence_editor.strips_all if scene.sequence_editor else ()
+
+
+def settings_of(strip: bpy.types.Strip) -> dict[str, Any]:
+    """The strip's settings by name; raises SettingsError for a value that its setting cannot take."""
+    held: dict[str, Any] = {}
+    for name, one in specs().items():
+        held[name] = _value(name, getattr(strip, flat_name(name)) if one.animatable else getattr(strip.brushflow, name))
+    return make_settings(held).as_dict()
+
+
+def apply(strip: bpy.types.Strip, values: Mapping[str, Any], preset: str | None = None) -> None:
+    """Lay a preset and `values` over the strip's settings; raises SettingsError, and changes nothing then."""
+    merged = {**(dict(PRESETS[preset].values) if preset in PRESETS else {}), **values}
+    wanted = make_settings({**settings_of(strip), **merged}, preset)
+    if preset is not None:
+        strip.brushflow.preset = preset
+    for name in values:
+        owner, attribute = (strip, flat_name(name)) if spec(name).animatable else (strip.brushflow, name)
+        setattr(owner, attribute, _stored(getattr(wanted, name)))
+    if values.get("init") == "random" and "init_first" not in values:
+        strip.brushflow.init_first = "random"
+
+
+def per_frame(scene: bpy.types.Scene, strip: bpy.types.Strip, frames: range) -> dict[str, list[float]]:
+    """Values at the given timeline frames of the settings that are keyframed and change over them.
+
+    Read from the F-Curves, not by moving the playhead, which would evaluate the whole scene at every frame.
+    """
+    name_in_path = bpy.utils.escape_identifier(strip.name)
+    values: dict[str, list[float]] = {}
+    curves = {curve.data_path: curve for curve in compat.fcurves(scene) if not curve.mute}
+    for name in animatable():
+        curve = curves.get(f'sequence_editor.strips_all["{name_in_path}"].{flat_name(name)}')
+        if curve is None:
+            continue
+        one = spec(name)
+        at_frames = [exact(min(max(curve.evaluate(frame), one.minimum), one.maximum)) for frame in frames]
+        values[name] = at_frames
+    return values
+
+
+def claim_job_id(scene: bpy.types.Scene, strip: bpy.types.Strip) -> str:
+    """The id that ties the strip to its painted frames; a duplicate, which was born with the id of its original, gets its own.
+
+    Made of names, not of chance, so that a project which is not saved after a run on a farm still finds its frames in the next one.
+    """
+    group = strip.brushflow
+    taken = {other.brushflow.job_id for each in bpy.data.scenes for other in strips_of(each) if other != strip}
+    if not group.job_id or (group.job_id in taken and strip.name != group.job_strip):
+        project = Path(bpy.data.filepath).name
+        made = (hashlib.sha256(f"{project}\n{scene.name}\n{strip.name}\n{turn}".encode()).hexdigest()[:12] for turn in itertools.count())
+        group.job_id = next(one for one in made if one not in taken)
+    group.job_strip = strip.name
+    return str(group.job_id)
+
+
+_CLASSES = (BrushflowStyle, BrushflowSettings)
+_register_classes, _unregister_classes = bpy.utils.register_classes_factory(_CLASSES)
+
+
+def register() -> None:
+    _register_classes()
+    bpy.types.Strip.brushflow = PointerProperty(type=BrushflowSettings, name="Brushflow")
+    for name in animatable():
+        setattr(bpy.types.Strip, flat_name(name), _as_property(getattr(Settings(), name), spec(name)))
+
+
+def unregister() -> None:
+    for name in animatable():
+        delattr(bpy.types.Strip, flat_name(name))
+    del bpy.types.Strip.brushflow
+    _unregister_classes()

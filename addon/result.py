@@ -1,0 +1,102 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Painted EXR sequence -> image strip above its source."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import Refused, compat
+from .order import Order
+from .properties import strips_of
+
+__all__ = ["find_original", "find_result", "lay"]
+
+CHANNELS = 128
+
+
+def lay(order: Order) -> bpy.types.ImageStrip:
+    """Lay the painted frames into the project: a new strip, or the strip of this job's version brought up to date.
+
+    Raises Refused where the scene or a painted frame has gone.
+    """
+    scene = bpy.data.scenes.get(order.source.scene)
+    if scene is None:
+        raise Refused(f"The scene '{order.source.scene}' is gone, so the painted frames were only left in {order.folder}.")
+    files = [order.frame_file(frame) for frame in range(order.source.first, order.source.last + 1)]
+    missing = [path for path in files if not path.is_file()]
+    if missing:
+        raise Refused(f"The painted frame {missing[0]} is gone; press Stylize again to paint it.")
+    original = find_original(scene, order)
+    editor = scene.sequence_editor_create()
+    # The source may have been moved while it was painted.
+    moved = 0 if original is None else compat.content_start(original) - compat.content_trim_start(original) - 1 - order.source.shift
+    left, right = order.source.left + moved, order.source.right + moved
+    result = find_result(scene, order.job_id, order.version)
+    if result is None:
+        meta = original.parent_meta() if original else None
+        siblings, channels = (meta.strips, meta.channels) if meta else (editor.strips, editor.channels)
+        channel = _free_channel(siblings, channels, original.channel if original else 0, left, right)
+        result = siblings.new_image(order.title, str(files[0]), channel, left, fit_method="ORIGINAL")
+    _show_files(scene, result, files)
+    compat.set_content_start(result, order.source.first + order.source.shift + moved)
+    compat.set_handles(result, left, right)
+    result.colorspace_settings.name = "Linear Rec.709"
+    result.alpha_mode = "PREMUL"
+    group = result.brushflow
+    group.source_job, group.source_strip, group.version = order.job_id, order.source.strip, order.version
+    if original is not None:
+        result.blend_type, result.blend_alpha, result.color_tag = original.blend_type, original.blend_alpha, original.color_tag
+        original.mute = original.mute or order.mute_original
+    return result
+
+
+def find_original(scene: bpy.types.Scene, order: Order) -> bpy.types.Strip | None:
+    """The strip that an order was taken for: by its job id, since it may have been renamed, else by its name."""
+    strips = [strip for strip in strips_of(scene) if not strip.brushflow.source_strip]
+    owners = [strip for strip in strips if strip.brushflow.job_id == order.job_id]
+    named = [strip for strip in strips if strip.name == order.source.strip]
+    return next((strip for strip in owners if strip in named), None) or next(iter(owners + named), None)
+
+
+def find_result(scene: bpy.types.Scene, job_id: str, version: int) -> bpy.types.ImageStrip | None:
+    """The strip that shows a job's painted frames."""
+    for strip in strips_of(scene):
+        group = strip.brushflow
+        if strip.type == "IMAGE" and group.source_strip and group.source_job == job_id and group.version == version and not strip.lock:
+            return strip
+    return None
+
+
+def _free_channel(siblings: Any, channels: Any, above: int, left: int, right: int) -> int:
+    """The first channel over `above` with room for left..right-1 that is seen and may be changed; raises Refused."""
+    taken = {
+        strip.channel for strip in siblings if compat.left_handle(strip) < right and left < compat.right_handle(strip)
+    }  # fmt: skip
+    for channel in range(above + 1, CHANNELS + 1):
+        if channel not in taken and not channels[channel].lock and not channels[channel].mute:
+            return channel
+    raise Refused("There is no free channel above the strip for its painted version; make room and press Stylize again.")
+
+
+def _show_files(scene: bpy.types.Scene, strip: bpy.types.ImageStrip, files: list[Path]) -> None:
+    """Let `strip` show `files`, one a frame.
+
+    By the operator, because elements appended through Python hold uninitialized sizes until they are drawn once: after a save, a
+    missing file then crashes Blender 5. It also makes Blender forget frames that it has seen before they were rewritten.
+    """
+    editor = scene.sequence_editor
+    active = editor.active_strip
+    editor.active_strip = strip
+    with compat.editing(scene):
+        bpy.ops.sequencer.change_path(
+            directory=str(files[0].parent) + os.sep, files=[{"name": path.name} for path in files], relative_path=False,
+        )  # fmt: skip
+    editor.active_strip = active
+    project = Path(bpy.data.filepath).parent if bpy.data.filepath else None
+    if project is not None and files[0].is_relative_to(project):
+        strip.directory = bpy.path.relpath(str(files[0].parent)) + "/"

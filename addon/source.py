@@ -1,0 +1,225 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A strip -> frames to read.
+
+Frames are numbered by the strip's content, 1 being its first frame, so moving or cutting a strip never invalidates painted frames.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import Refused, compat
+from .properties import absolute
+from .runtime import EXTENSION
+
+__all__ = ["Files", "Source", "extraction_command", "find_source", "obstacle", "save_copy"]
+
+_KINDS = {"IMAGE": "image", "MOVIE": "movie", "SCENE": "scene", "META": "meta", "MOVIECLIP": "clip"}
+# Names as OpenImageIO knows them; files in any other space are left to Blender to convert.
+_FILE_SPACES = {"sRGB": "srgb_rec709_scene", "Linear Rec.709": "lin_rec709_scene"}
+_WORKING_SPACES = {"Linear Rec.709": "lin_rec709_scene", "Linear Rec.2020": "lin_rec2020_scene", "ACEScg": "lin_ap1_scene"}
+
+
+@dataclass(frozen=True)
+class Files:
+    """The strip's own files, a sequence without gaps."""
+
+    pattern: Path
+    offset: int
+    """Added to a file's number it gives the content frame."""
+    colorspace: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the frames of a strip come from."""
+
+    scene: str
+    strip: str
+    first: int
+    """First content frame to paint."""
+    last: int
+    """Last content frame to paint."""
+    shift: int
+    """Added to a content frame it gives the timeline frame."""
+    left: int
+    """First timeline frame that the painted frames are to be seen on."""
+    right: int
+    """First timeline frame after them."""
+    files: Files | None
+    """None where the frames have to be rendered."""
+
+    @property
+    def timeline_frames(self) -> range:
+        """Timeline frames of the content frames to paint."""
+        return range(self.first + self.shift, self.last + self.shift + 1)
+
+    def content(self, folder: Path, name: str) -> dict[str, Any]:
+        """The job's entry `content`; rendered frames are expected as `name`_####.exr in `folder`."""
+        if self.files is None:
+            pattern = folder / f"{name}_####.exr"
+            space = _WORKING_SPACES.get(compat.working_space(), "lin_rec709_scene")
+            return {"pattern": str(pattern), "first": self.first, "last": self.last, "offset": 0, "colorspace": space}
+        offset = self.files.offset
+        return {
+            "pattern": str(self.files.pattern),
+            "first": self.first - offset,
+            "last": self.last - offset,
+            "offset": offset,
+            "colorspace": self.files.colorspace,
+        }
+
+
+def obstacle(strip: bpy.types.Strip | None) -> str:
+    """Why a strip cannot be painted, as a sentence; empty where it can. Looks at no files, so that panels can ask at each redraw."""
+    if strip is None:
+        return "Select a strip to paint."
+    if strip.type not in _KINDS:
+        kind = bpy.types.Strip.bl_rna.properties["type"].enum_items[strip.type].name
+        return f"Brushflow paints image, movie, scene, clip and meta strips; this is a strip of the type {kind}."
+    if strip.lock:
+        return "The strip is locked; unlock it to paint it."
+    if strip.brushflow.source_strip:
+        return f"This strip is itself painted; select its source, {strip.brushflow.source_strip}."
+    return ""
+
+
+def find_source(scene: bpy.types.Scene, strip: bpy.types.Strip, frames: tuple[int, int] | None = None) -> Source:
+    """The frames of `strip`, those on the timeline frames `frames` (inclusive) if given; raises Refused."""
+    if reason := obstacle(strip):
+        raise Refused(reason)
+    left, right = compat.left_handle(strip), compat.right_handle(strip)
+    if frames is not None:
+        shown = f"{left}-{right - 1}"
+        left, right = max(left, frames[0]), min(right, frames[1] + 1)
+        if left >= right:
+            raise Refused(f"The strip '{strip.name}' is not seen on frames {frames[0]}-{frames[1]}; it is seen on frames {shown}.")
+    start = compat.content_start(strip)
+    end = start + max(compat.content_duration(strip), 1)
+    # Beyond its content a strip holds its first or last frame, and so does the painted one.
+    first, last = min(max(left, start), end - 1), min(max(right - 1, start), end - 1)
+    shift = start - compat.content_trim_start(strip) - 1
+    _check_media(scene, strip, range(first - start, last - start + 1))
+    return Source(scene.name, strip.name, first - shift, last - shift, shift, left, right, _own_files(strip))
+
+
+def _check_media(scene: bpy.types.Scene, strip: bpy.types.Strip, used: range) -> None:
+    """Raise Refused where media are missing; `used` counts from the start of the strip's content."""
+    missing = next(_missing_media(scene, strip, used), None)
+    if missing:
+        raise Refused(f"{missing}; restore the file or choose another for the strip.")
+
+
+def _missing_media(scene: bpy.types.Scene, strip: bpy.types.Strip, used: range) -> Iterator[str]:
+    match strip.type:
+        case "IMAGE":
+            folder, trim = absolute(strip.directory), compat.content_trim_start(strip)
+            elements = [strip.elements[min(index + trim, len(strip.elements) - 1)].filename for index in used]
+            absent = [name for name in dict.fromkeys(elements) if not (folder / name).is_file()]
+            if absent:
+                more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+                yield f"The strip '{strip.name}' lacks {absent[0]}{more} in {folder}"
+        case "MOVIE":
+            if not absolute(strip.filepath).is_file():
+                yield f"The strip '{strip.name}' lacks its movie {absolute(strip.filepath)}"
+        case "MOVIECLIP":
+            if strip.clip is None or not absolute(strip.clip.filepath).is_file():
+                yield f"The strip '{strip.name}' lacks its clip"
+        case "SCENE":
+            if strip.scene is None:
+                yield f"The strip '{strip.name}' lacks its scene"
+            elif strip.scene_input == "CAMERA" and strip.scene_camera is None and strip.scene.camera is None:
+                yield f"The scene '{strip.scene.name}' of the strip '{strip.name}' has no camera"
+        case "META":
+            for child in strip.strips:
+                if not child.mute and child.type in _KINDS:
+                    yield from _missing_media(scene, child, range(max(compat.content_duration(child), 1)))
+
+
+_UNTOUCHED = {
+    "use_flip_x": False,
+    "use_flip_y": False,
+    "use_reverse_frames": False,
+    "use_deinterlace": False,
+    "multiply_alpha": False,
+    "strobe": 1.0,
+    "color_saturation": 1.0,
+    "color_multiply": 1.0,
+    "use_multiview": False,
+}
+_IDENTITY = {"offset_x": 0.0, "offset_y": 0.0, "scale_x": 1.0, "scale_y": 1.0, "rotation": 0.0}
+
+
+def _own_files(strip: bpy.types.Strip) -> Files | None:
+    """The strip's files where Blender shows them exactly as they are, else None."""
+    if strip.type != "IMAGE" or strip.modifiers or strip.parent_meta() is not None or len(strip.retiming_keys):
+        return None
+    if any(getattr(strip, name, value) != value for name, value in _UNTOUCHED.items()):
+        return None
+    if any(getattr(strip.transform, name) != value for name, value in _IDENTITY.items()):
+        return None
+    if any(getattr(strip.crop, side) for side in ("min_x", "max_x", "min_y", "max_y")) or _is_animated(strip):
+        return None
+    colorspace = _FILE_SPACES.get(strip.colorspace_settings.name)
+    names = [element.filename for element in strip.elements]
+    numbered = [re.fullmatch(r"([^#%]*?)(\d+)(\.[^.#%]+)", name) for name in names]
+    if colorspace is None or not all(numbered) or "#" in strip.directory or "%" in strip.directory:
+        return None
+    parts = [match.groups() for match in numbered if match]
+    stem, digits, suffix = parts[0]
+    if strip.alpha_mode != ("PREMUL" if suffix.lower() == ".exr" else "STRAIGHT"):
+        return None
+    expected = [f"{stem}{int(digits) + index:0{len(digits)}d}{suffix}" for index in range(len(names))]
+    if names != expected:
+        return None
+    return Files(absolute(strip.directory) / f"{stem}{'#' * len(digits)}{suffix}", 1 - int(digits), colorspace)
+
+
+_ANIMATED = ("transform.", "crop.", *_UNTOUCHED)
+
+
+def _is_animated(strip: bpy.types.Strip) -> bool:
+    """Whether F-Curves or drivers move what _own_files looks at."""
+    path = f'sequence_editor.strips_all["{bpy.utils.escape_identifier(strip.name)}"].'
+    scene = strip.id_data
+    curves = [*compat.fcurves(scene), *(scene.animation_data.drivers if scene.animation_data else ())]
+    return any(curve.data_path.startswith(path) and curve.data_path.removeprefix(path).startswith(_ANIMATED) for curve in curves)
+
+
+def save_copy(path: Path) -> None:
+    """Save the project as it is now, unsaved changes too, without changing its own path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=False)
+
+
+# Loads this extension under a name of its own, without enabling it: only its extraction is wanted.
+_BOOT = """
+import importlib, importlib.util, sys
+extension, project, task = sys.argv[-3:]
+spec = importlib.util.spec_from_file_location("brushflow", extension + "/__init__.py", submodule_search_locations=[extension])
+sys.modules["brushflow"] = importlib.util.module_from_spec(spec)
+importlib.import_module("brushflow.addon.extraction").main(project, task)
+"""
+
+
+def extraction_command(source: Source, project: Path, folder: Path, name: str) -> list[str]:
+    """The command line of the windowless Blender that renders `source` from the copy `project` to `folder`."""
+    task = json.dumps({
+        "scene": source.scene, "strip": source.strip, "folder": str(folder), "name": name,
+        "first": source.first, "last": source.last, "shift": source.shift,
+    })  # fmt: skip
+    arguments = [str(EXTENSION), str(project), task]
+    if bpy.app.binary_path:
+        trust = "--enable-autoexec" if bpy.context.preferences.filepaths.use_scripts_auto_execute else "--disable-autoexec"
+        options = ["--background", "--factory-startup", trust, "--python-exit-code", "1", "--python-expr", _BOOT]
+        return [bpy.app.binary_path, *options, "--", *arguments]
+    return [sys.executable, "-c", _BOOT, *arguments]

@@ -1,0 +1,304 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Start, watch and end the processes of a job: the windowless Blender that renders frames, then the engine.
+
+As in Blender's own extension system: Popen, JSON messages, and no thread touches bpy. The same code serves the window, where a
+timer pumps it, and `blender -b`, which waits.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import Refused, result, runtime, source
+from .order import Order
+from .process import Process
+
+__all__ = ["JOBS", "Job", "Progress", "as_time", "enqueue", "headline", "job_of", "register", "run", "unregister"]
+
+log = logging.getLogger(__name__)
+
+PROTOCOL = 1
+INTERVAL = 0.1
+"""Seconds between two looks at the processes."""
+FAILED, CANCELLED = 1, 130
+"""Exit codes of the engine."""
+
+
+@dataclass
+class Progress:
+    """What is known of a running job."""
+
+    index: int = 0
+    total: int = 0
+    iteration: int = 0
+    limit: int = 0
+    loss: float | None = None
+    seconds: float | None = None
+    """Time that the last frame took."""
+    eta: float | None = None
+    """Seconds left."""
+    painted: int = 0
+    kept: int = 0
+    device: str = ""
+    message: str = ""
+    hint: str = ""
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def factor(self) -> float:
+        """Share of the work that is done, 0..1."""
+        if not self.total:
+            return 0.0
+        within = self.iteration / self.limit if self.limit else 0.0
+        return min(1.0, (max(self.index - 1, 0) + within) / self.total)
+
+
+class Job:
+    """One strip on its way through the processes."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.state = "waiting"
+        """waiting, rendering, starting, painting, canceling; at the end done, failed or cancelled."""
+        self.progress = Progress()
+        self.exit_code: int | None = None
+        self.listener: Callable[[Job], None] | None = None
+        """Called after every message."""
+        self._process: Process | None = None
+        self._canceled = False
+
+    @property
+    def ended(self) -> bool:
+        return self.exit_code is not None
+
+    def prepare(self) -> None:
+        """Take a picture of the project as it is now, so that later changes to it do not reach this job."""
+        self.order.folder.mkdir(parents=True, exist_ok=True)
+        if self.order.source.files is None:
+            shutil.rmtree(self.order.extracted, ignore_errors=True)
+            source.save_copy(self._project)
+
+    @property
+    def _project(self) -> Path:
+        return self.order.extracted / "project.blend"
+
+    def update(self) -> None:
+        """Read what the processes said and go on; returns at once."""
+        try:
+            if self.state == "waiting":
+                self._start()
+            if self._process is not None:
+                for message in self._process.messages():
+                    self._handle(message)
+                    if self.listener:
+                        self.listener(self)
+                if not self.ended and (code := self._process.exit_code) is not None:
+                    self._process_ended(code)
+        except (OSError, Refused) as error:
+            self._end("failed", FAILED, str(error))
+
+    def cancel(self) -> None:
+        """Stop; finished frames stay, and the same settings go on from there."""
+        if self.ended or self._canceled:
+            return
+        self._canceled = True
+        if self._process is None:
+            self._end("cancelled", CANCELLED)
+        elif self.state == "rendering":
+            self._process.interrupt()
+        else:
+            self._process.cancel()
+        if not self.ended:
+            self.state = "canceling"
+
+    def abandon(self) -> None:
+        """End the job's process now, for the project or the add-on goes away; finished frames stay."""
+        if self._process is not None and not self.ended:
+            if self.state == "rendering":
+                self._process.interrupt()
+            self._process.close()
+            self._end("cancelled", CANCELLED)
+
+    def _start(self) -> None:
+        order = self.order
+        if order.source.files is None:
+            self.state = "rendering"
+            command = source.extraction_command(order.source, self._project, order.extracted, order.name)
+            self._process = Process(command, log_file=order.log_file)
+        else:
+            self._start_engine()
+
+    def _start_engine(self) -> None:
+        order = self.order
+        self.state = "starting"
+        self.progress = Progress()
+        order.job_file.write_text(json.dumps(order.description(), indent=2), encoding="utf-8")
+        command = runtime.engine_command("run", "--supervised", str(order.job_file))
+        self._process = Process(command, folder=order.folder, log_file=order.log_file, environment=runtime.clean_environment())
+
+    def _handle(self, message: dict[str, Any]) -> None:
+        progress = self.progress
+        match message["event"]:
+            case "extracted":
+                progress.index, progress.total = message["index"], message["total"]
+            case "ready":
+                progress.total, progress.device = message["total"], message.get("device", "")
+                if message["protocol"] != PROTOCOL:
+                    progress.message = "The engine speaks another protocol than this add-on; install the engine again in the preferences."
+                    self.cancel()
+                elif not self._canceled:
+                    self.state = "painting"
+            case "frame_started":
+                progress.index, progress.total = message["index"], message["total"]
+                progress.iteration = 0
+            case "iteration":
+                progress.iteration, progress.limit = message["iteration"], message["limit"]
+                progress.loss = message["losses"]["total"]
+            case "frame_done":
+                progress.index, progress.iteration, progress.limit = message["index"], 1, 1
+                progress.eta = message["eta"]
+                if message["kept"]:
+                    progress.kept += 1
+                else:
+                    progress.painted += 1
+                    progress.seconds = message["seconds"]
+            case "warning":
+                log.warning("%s: %s", self.order.source.strip, message["message"])
+                progress.warnings.append(message["message"])
+            case "error":
+                progress.message, progress.hint = message["message"], message.get("hint") or ""
+
+    def _process_ended(self, code: int) -> None:
+        if self.state == "rendering" and code == 0:
+            self._project.unlink()
+            self._start_engine()
+        elif self.progress.message:
+            self._end("failed", code if 0 < code < CANCELLED else FAILED, self.progress.message)
+        elif self._canceled or code == CANCELLED:
+            self._end("cancelled", CANCELLED)
+        elif code == 0:
+            try:
+                result.lay(self.order)
+            except Refused as refused:
+                self._end("failed", FAILED, str(refused))
+            else:
+                self._end("done", 0)
+        else:
+            who = "Blender could not render the strip's frames" if self.state == "rendering" else "The engine stopped without a word"
+            why = f", ended by signal {-code}" if code < 0 else ""
+            self._end("failed", FAILED, f"{who}{why}; the last lines of {self.order.log_file} say more.")
+
+    def _end(self, state: str, code: int, message: str = "") -> None:
+        self.state, self.exit_code, self.progress.message = state, code, message
+        if self._process is not None:
+            self._process.close()
+        shutil.rmtree(self.order.extracted, ignore_errors=True)
+        if self.listener:
+            self.listener(self)
+
+
+def headline(job: Job) -> str:
+    """What a job is doing, in a few words."""
+    progress = job.progress
+    match job.state:
+        case "waiting":
+            return "Waiting for another strip"
+        case "rendering":
+            return f"Reading frame {progress.index} of {progress.total}" if progress.total else "Reading the strip"
+        case "painting" if progress.index:
+            left = f", {as_time(progress.eta)} left" if progress.eta is not None else ""
+            return f"Frame {progress.index} of {progress.total}{left}"
+        case "canceling":
+            return "Canceling"
+        case "done":
+            return f"Painted {progress.painted} frames" + (f", kept {progress.kept}" if progress.kept else "")
+        case "failed":
+            return "Failed"
+        case "cancelled":
+            return "Canceled"
+    return "Starting the engine"
+
+
+def as_time(seconds: float) -> str:
+    """Seconds as people read them: 0:09, 12:30, 1:05:00."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+JOBS: list[Job] = []
+"""Jobs of this Blender, in the order in which they run, one at a time; ended ones stay until their strip is painted again."""
+
+
+def job_of(strip: bpy.types.Strip | None) -> Job | None:
+    """The latest job of a strip."""
+    if strip is None:
+        return None
+    job_id = strip.brushflow.job_id
+    return next((job for job in reversed(JOBS) if job.order.job_id == job_id), None) if job_id else None
+
+
+def enqueue(job: Job) -> None:
+    """Let a job run after those before it, watched by a timer."""
+    job.prepare()
+    JOBS[:] = [other for other in JOBS if not (other.ended and other.order.job_id == job.order.job_id)]
+    JOBS.append(job)
+    if not bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.register(_tick, first_interval=INTERVAL, persistent=True)
+
+
+def _tick() -> float | None:
+    job = next((job for job in JOBS if not job.ended), None)
+    if job is not None:
+        job.update()
+        if job.state == "done":
+            with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+                bpy.ops.ed.undo_push(message="Stylize Strip")
+    _redraw()
+    return INTERVAL if any(not job.ended for job in JOBS) else None
+
+
+def _redraw() -> None:
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "SEQUENCE_EDITOR":
+                area.tag_redraw()
+
+
+def run(job: Job) -> None:
+    """Run a job to its end, for Blender without a window; Ctrl-C cancels it."""
+    job.prepare()
+    while not job.ended:
+        try:
+            job.update()
+            time.sleep(0.02)
+        except KeyboardInterrupt:
+            job.cancel()
+
+
+@bpy.app.handlers.persistent
+def _abandon_all(*_: object) -> None:
+    for job in JOBS:
+        job.abandon()
+    JOBS.clear()
+
+
+def register() -> None:
+    bpy.app.handlers.load_pre.append(_abandon_all)
+
+
+def unregister() -> None:
+    bpy.app.handlers.load_pre.remove(_abandon_all)
+    _abandon_all()
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
