@@ -38,6 +38,7 @@ __all__ = [
     "read_exr_attributes",
     "read_image",
     "write_exr",
+    "write_gray",
 ]
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,8 @@ SRGB = "srgb_rec709_scene"
 
 _REC709 = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
 _NO_CLOCK = "1970:01:01 00:00:00"  # OpenImageIO writes the time of day where there is none
-_ALIASES = {"linear rec.709": LINEAR, "non-color": LINEAR, "filmic srgb": SRGB}  # Blender's names that the color config lacks
+# Names that Blender and image files use and the color config lacks; video that says no more than Rec709 is shown as sRGB by Blender too.
+_ALIASES = {"linear rec.709": LINEAR, "non-color": "data", "rec709": SRGB}
 
 
 class FrameError(Exception):
@@ -392,7 +394,6 @@ def _reason(message: str) -> str:
 # ---- names and numbers ----
 
 _PLACEHOLDER = re.compile(r"#+|%0?(\d*)d")
-_NUMBERED = re.compile(r"(.*?)(\d+)(\D*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -432,20 +433,17 @@ def _of_pattern(pattern: Path) -> _Sequence:
     if not folder.is_dir():
         raise FrameError(f"The folder {folder} does not exist, so {pattern.name} matches nothing.")
     matches = ((expression.fullmatch(path.name), path) for path in folder.iterdir())
-    files = {int(match[1]): path for match, path in matches if match}
+    files = {int(match[1]): path for match, path in matches if match and path.is_file()}
     if not files:
         raise FrameError(f"{pattern} matches no file; check the name and the number of digits.")
-    return _Sequence(_stem(prefix) or _stem(Path(suffix).stem) or folder.name, pattern.name, dict(sorted(files.items())))
+    return _Sequence(_stem(prefix) or folder.resolve().name, pattern.name, dict(sorted(files.items())))
 
 
 def _of_folder(folder: Path) -> _Sequence:
     groups: dict[tuple[str, str], dict[str, Path]] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in _image_suffixes() and not path.name.startswith(".") and path.is_file():
-            match = _NUMBERED.fullmatch(path.stem)
-            # The greedy tail leaves the last run of digits: shot_v002_0001.png counts from 1.
-            parts = _split_last_number(path) if match else None
-            prefix, digits, suffix = parts if parts else (path.stem, "", path.suffix)
+            prefix, digits, suffix = _split_last_number(path) or (path.stem, "", path.suffix)
             groups.setdefault((prefix, suffix), {})[digits] = path
     if not groups:
         raise FrameError(f"{folder} holds no images; name the folder that holds the frames.")
@@ -466,6 +464,7 @@ def _of_still(path: Path) -> _Sequence:
 
 
 def _split_last_number(path: Path) -> tuple[str, str, str] | None:
+    """What stands before, in and after the last run of digits: shot_v002_0001.png is frame 1."""
     runs = list(re.finditer(r"\d+", path.stem))
     if not runs:
         return None
@@ -567,8 +566,8 @@ class _Movie(FrameSource):
             stamps = [(packet.pts, packet.is_keyframe) for packet in packets[opening:]]
             if stamps and None not in dict(stamps):
                 stamps = [stamp for stamp in stamps if stamp[0] >= stamps[0][0]]
-        else:
-            stamps = [(frame.pts, frame.key_frame) for frame in self._decoded()]
+        else:  # packets that show nothing, and time stamps that depend on where decoding began
+            stamps = [(None, False) for _ in self._decoded()]
         if not stamps:
             raise FrameError(f"{self._path} holds no frame that can be decoded.")
         self._total = len(stamps)
@@ -731,3 +730,23 @@ def read_exr_attributes(path: Path) -> dict[str, str | int | float]:
     # A float is stored with 24 bits; its shortest decimal is the number that was written.
     shortest = {name: float(str(np.float32(value))) if isinstance(value, float) else value for name, value in found.items()}
     return {name: value for name, value in shortest.items() if isinstance(value, (str, int, float))}
+
+
+def write_gray(path: Path, values: NDArray[np.uint8]) -> None:
+    """Write (H, W) values of 0..255 as an image of the format that the name ends in; raises FrameError.
+
+    Float formats such as EXR get 0..1.
+    """
+    height, width = values.shape
+    is_float = path.suffix.lower() in (".exr", ".hdr", ".pfm")
+    pixels = values.astype(np.float32) / 255 if is_float else values
+    try:
+        with atomic(path) as partial:
+            output = oiio.ImageOutput.create(str(partial))
+            if output is None or not output.open(str(partial), oiio.ImageSpec(width, height, 1, "float" if is_float else "uint8")):
+                raise OSError(output.geterror() if output else oiio.geterror())
+            written = output.write_image(np.ascontiguousarray(pixels[..., np.newaxis]))
+            if not (output.close() and written):
+                raise OSError(output.geterror())
+    except OSError as error:
+        raise FrameError(f"{path} cannot be written: {error.strerror or _reason(str(error))}; check its ending and its folder.") from error

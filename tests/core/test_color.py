@@ -54,7 +54,7 @@ def test_the_curves_are_inverse_to_each_other(display: NDArray[np.float32]) -> N
 def test_every_code_survives_the_way_through_half_floats(tmp_path: Path) -> None:
     """All 256 codes under 255 alphas, from display to the delivered file and back, within one code."""
     rgb = gray(np.broadcast_to(CODES, (255, 256)))
-    alpha = np.repeat(CODES[1:, np.newaxis], 256, axis=1)
+    alpha = np.repeat(CODES[1:, np.newaxis], 256, axis=1).astype(np.float32)
     source = display_from_linear(Frame(srgb_to_linear(rgb), alpha))
     assert source.clipped == 0
     write_exr(tmp_path / "frame.exr", linear_from_display(source.rgb, source), {})
@@ -66,7 +66,7 @@ def test_every_code_survives_the_way_through_half_floats(tmp_path: Path) -> None
 
 
 def test_an_opaque_code_survives_exactly(tmp_path: Path) -> None:
-    rgb = gray(CODES[np.newaxis].repeat(16, axis=0))
+    rgb = gray(np.broadcast_to(CODES, (16, 256)))
     source = display_from_linear(Frame(srgb_to_linear(rgb), None))
     write_exr(tmp_path / "frame.exr", linear_from_display(source.rgb, source), {})
     assert np.array_equal(codes(linear_to_srgb(read_exr(tmp_path / "frame.exr")[..., :3])), codes(rgb))
