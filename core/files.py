@@ -27,7 +27,7 @@ def atomic(path: Path) -> Iterator[Path]:
     try:
         yield partial
         _synchronize(partial)
-        os.replace(partial, path)
+        partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise

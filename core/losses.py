@@ -45,7 +45,9 @@ def temporal_loss(image: Tensor, warped: Tensor, mask: Tensor, criterion: str = 
         criterion: ``mse``, ρ(d) = d²; or ``smoothl1``, ρ(d) = ½d² up to one code value of 255, |d| − ½ beyond.
     """
     difference = image - warped
-    penalty = difference.square() if criterion == "mse" else torch.where(difference.abs() < 1, difference.square() / 2, difference.abs() - 0.5)
+    penalty = (
+        difference.square() if criterion == "mse" else torch.where(difference.abs() < 1, difference.square() / 2, difference.abs() - 0.5)
+    )
     return (mask * penalty).mean()
 
 

@@ -80,7 +80,13 @@ class LBFGS:
     which equals the two-loop recursion, but reads S and Y twice instead of four times and needs no loop over m small operations.
     A pair without positive curvature is stored as zeros with 1 on the diagonal of R, which leaves the direction as it was,
     so no decision has to come back to the host.
+
+    The first step, for which no curvature is known, follows the gradient and changes the picture by `FIRST_STEP` on average.
+    The usual 1/|g| is far below what bfloat16 features can resolve: the first pair would be noise, and the second step thrown away.
     """
+
+    FIRST_STEP = 2.0
+    """Mean absolute change of a value, of 255, in the first step."""
 
     def __init__(self, history: int = 20, learning_rate: float = 1.0) -> None:
         self.history = history
@@ -91,11 +97,11 @@ class LBFGS:
         g = gradient.flatten()
         if self._count == 0:
             self._allocate(g)
-            scale = (1 / g.abs().sum()).clamp_(max=1)
+            step = g * (-self.FIRST_STEP / g.abs().mean().clamp_(min=torch.finfo(g.dtype).tiny))
         else:
             self._remember(g - self._gradient)
-            scale = g.new_ones(())
-        step = self._direction(g).mul_(scale * self.learning_rate)
+            step = self._direction(g)
+        step.mul_(self.learning_rate)
         self._gradient.copy_(g)
         self._step.copy_(step)
         self._count += 1
@@ -132,8 +138,6 @@ class LBFGS:
 
     def _direction(self, g: Tensor) -> Tensor:
         filled = min(self._count, self.history)
-        if filled == 0:
-            return -g
         s, y = self._s[:filled], self._y[:filled]
         oldest_first = (torch.arange(filled, device=g.device) + self._count) % filled
         sy = self._sy[oldest_first][:, oldest_first]
@@ -178,13 +182,15 @@ def minimize(
     *,
     report: Callable[[Progress], None] | None = None,
     report_every: float = 0.25,
+    check: Callable[[], None] | None = None,
 ) -> Result:
     """Minimize from the picture `start` (1, 3, H, W), which is left as it is.
 
     Args:
         evaluate: loss terms and gradient at a picture.
         direction: a fresh `LBFGS` or `Adam`.
-        report: called about every `report_every` seconds, and at the last iteration; may raise `Cancelled`.
+        report: called about every `report_every` seconds, and at the last iteration.
+        check: called before every evaluation; may raise `Cancelled`.
 
     Raises:
         Diverged: the loss is no longer finite where it was read.
@@ -195,6 +201,8 @@ def minimize(
         return Result(image, 0, tuple(terms.tolist()))
     reported, before = time.monotonic(), float("nan")
     for iteration in range(1, stop.iterations + 1):
+        if check is not None:
+            check()
         terms, gradient = evaluate(image)
         is_last = iteration == stop.iterations
         is_test = stop.is_test(iteration) or (stop.tolerance > 0 and iteration == stop.interval)

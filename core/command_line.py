@@ -1,0 +1,369 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine's commands. Exit status: 0 done, 1 failed, 2 wrong use, 130 cancelled.
+
+Modules that need torch are imported inside the commands, so that bad input is refused at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import re
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .events import Bar, JsonLines, Listener, claim_stdout
+from .flow import FlowError, estimator, read_flo, write_flo
+from .frames import FrameError, open_source, read_image, write_gray
+from .job import SCHEMA, Job, JobError, load_job, make_job
+from .settings import DEFAULT_PRESET, PRESETS, SettingsError, make_settings, parse, spec, specs
+
+__all__ = ["main"]
+
+
+class _Wrong(Exception):
+    """Wrong use; the message is one sentence."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command of the command line and return its exit status."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.DEBUG if options.verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        return options.command(options)
+    except (_Wrong, SettingsError, JobError) as problem:
+        return _refuse(options, problem, getattr(problem, "hint", ""), getattr(problem, "code", "usage"), 2)
+    except (FrameError, FlowError) as problem:
+        return _refuse(options, problem, "", "frame", 1)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _refuse(options: argparse.Namespace, problem: Exception, hint: str, code: str, status: int) -> int:
+    if options.json:
+        print(json.dumps({"event": "error", "job": "", "code": code, "message": str(problem), "hint": hint, "log": ""}))
+    else:
+        print(f"Error: {problem}{f' {hint}' if hint else ''}", file=sys.stderr)
+    return status
+
+
+# Painting
+
+
+def _stylize(options: argparse.Namespace) -> int:
+    values: dict[str, Any] = {}
+    for item in options.set:
+        name, equals, text = item.partition("=")
+        if not equals:
+            raise _Wrong(f"--set takes KEY=VALUE, not '{item}'.")
+        values[name] = parse(name, text)
+    if options.device:
+        values["device"] = options.device
+    settings = make_settings(values, options.preset)
+    first, last = _range(options.frames)
+    is_pattern = re.search(r"#|%\d*d", Path(options.content).name) is not None
+    content = {"pattern" if is_pattern else "path": options.content, "first": first, "last": last, "colorspace": options.colorspace}
+    output = Path(options.output)
+    existing = "resume" if options.resume else "overwrite" if options.overwrite else "error"
+    with _opened(options.content, first, last, options.colorspace) as source:
+        name = options.name or source.name
+    job = make_job(
+        {
+            "schema": SCHEMA,
+            "content": content,
+            "styles": [_style(text) for text in options.style],
+            "output": {"folder": str(output), "name": name, "existing": existing},
+            "settings": settings.as_dict(),
+        }
+    )
+    if options.resume and (recorded := output / "job.json").is_file():
+        job = job.model_copy(update={"plan": load_job(recorded).plan})
+    if options.dry_run:
+        return _plan_only(job, as_json=options.json)
+    return _run_jobs([job], JsonLines(claim_stdout()) if options.json else Bar())
+
+
+def _run(options: argparse.Namespace) -> int:
+    listener = JsonLines(claim_stdout()) if options.supervised or options.json else Bar()
+    return _run_jobs((load_job(Path(path)) for path in options.jobs), listener, supervised=options.supervised)
+
+
+def _run_jobs(jobs: Iterable[Job], listener: Listener, *, supervised: bool = False) -> int:
+    cancel = threading.Event()
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: cancel.set())
+    if supervised:
+        threading.Thread(target=_watch_stdin, args=(cancel,), name="stdin", daemon=True).start()
+    worst = 0
+    iterator = iter(jobs)
+    while not cancel.is_set():
+        try:
+            job = next(iterator, None)
+            if job is None:
+                break
+            log = str(job.folder / "run.log") if supervised else ""
+            try:
+                source = job.open_content()
+                job.check(source)
+            except JobError as problem:
+                listener(_error(problem, job.identifier, log))
+                worst = max(worst, 2)
+                continue
+        except JobError as problem:
+            listener(_error(problem, "", ""))
+            worst = max(worst, 2)
+            continue
+        from .worker import run_job
+
+        with source:
+            worst = max(worst, run_job(job, source, listener, cancel, log=log))
+    return 130 if cancel.is_set() and worst != 1 else worst
+
+
+def _error(problem: JobError, job: str, log: str) -> dict[str, Any]:
+    return {"event": "error", "job": job, "code": problem.code, "message": str(problem), "hint": problem.hint, "log": log}
+
+
+def _watch_stdin(cancel: threading.Event) -> None:
+    """Cancel on the line ``cancel`` and at the end of the input, which is how a parent's death shows."""
+    for line in sys.stdin:
+        if line.strip() == "cancel":
+            break
+    cancel.set()
+
+
+def _plan_only(job: Job, *, as_json: bool) -> int:
+    with job.open_content() as source:
+        job.check(source)
+        from .devices import DeviceError, choose
+        from .worker import record_job, working_size
+
+        settings = job.resolved_settings()
+        try:
+            plan = choose(settings, job.plan)
+        except DeviceError as problem:
+            raise _Wrong(str(problem)) from None
+        record_job(job, plan)
+        facts = {
+            "job": str(job.folder / "job.json"),
+            "frames": len(source.numbers),
+            "size": list(source.size),
+            "working_size": list(working_size(source.size, settings.resolution)),
+            "iterations": settings.iterations_first + settings.iterations * (len(source.numbers) - 1),
+            "plan": plan.as_dict(),
+        }
+    if as_json:
+        print(json.dumps(facts))
+    else:
+        _print_facts(facts)
+    return 0
+
+
+def _style(text: str) -> dict[str, Any]:
+    """A style and its weight from ``IMAGE`` or ``IMAGE=WEIGHT``."""
+    path, equals, weight = text.rpartition("=")
+    if equals:
+        try:
+            return {"path": path, "weight": float(weight)}
+        except ValueError:
+            pass
+    return {"path": text, "weight": 1.0}
+
+
+def _range(text: str | None) -> tuple[int | None, int | None]:
+    if text is None:
+        return None, None
+    match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
+    if not match:
+        raise _Wrong(f"--frames takes A-B, such as 10-48, not '{text}'.")
+    return int(match[1]), int(match[2] or match[1])
+
+
+def _opened(content: str, first: int | None, last: int | None, colorspace: str | None) -> Any:
+    try:
+        return open_source(content, first=first, last=last, colorspace=colorspace)
+    except FrameError as problem:
+        raise JobError(str(problem), code="content") from None
+
+
+# Tools
+
+
+def _flow(options: argparse.Namespace) -> int:
+    from .color import display_from_linear
+
+    method = estimator(options.estimator)
+    a, b = (display_from_linear(read_image(path)).rgb for path in (options.a, options.b))
+    if a.shape != b.shape:
+        raise _Wrong(f"The frames differ in size: {a.shape[1]}×{a.shape[0]} and {b.shape[1]}×{b.shape[0]}.")
+    write_flo(options.output, method.estimate(a, b))
+    return 0
+
+
+def _reliability(options: argparse.Namespace) -> int:
+    from .consistency import reliability_map
+
+    flow, inverse = read_flo(options.flow), read_flo(options.inverse)
+    if flow.shape != inverse.shape:
+        raise _Wrong(f"The flows differ in size: {flow.shape[1]}×{flow.shape[0]} and {inverse.shape[1]}×{inverse.shape[0]}.")
+    write_gray(Path(options.output), reliability_map(flow, inverse, binary=options.binary))
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from .evaluate import EvaluationError, evaluate
+    from .weights import WeightsError
+
+    if options.flow and not (options.mask or options.content):
+        raise _Wrong("The temporal error needs --content or --mask besides --flow, to leave out occluded pixels.")
+    try:
+        measures = evaluate(options.frames, flow=options.flow, mask=options.mask, content=options.content, style=options.style)
+    except (EvaluationError, WeightsError) as problem:
+        return _refuse(options, problem, "", "evaluate", 1)
+    if options.json:
+        print(json.dumps(measures.as_dict()))
+    else:
+        _print_facts({name: value for name, value in measures.as_dict().items() if not isinstance(value, list) and value is not None})
+    return 0
+
+
+def _info(options: argparse.Namespace) -> int:
+    from . import weights
+    from .devices import available
+    from .worker import versions
+
+    found = {}
+    for network in weights.NETWORKS:
+        try:
+            one = weights.verify(network)
+            found[network] = {"path": str(one.path), "sha256": one.sha256, "source": one.source, "published": one.published}
+        except weights.WeightsError as problem:
+            found[network] = {"problem": str(problem)}
+    facts = {"versions": versions(), "devices": available(), "weights": found, "presets": list(PRESETS), "settings": list(specs())}
+    if options.json:
+        print(json.dumps(facts))
+        return 0
+    _print_facts(facts["versions"])
+    for device in available():
+        memory = f", {device['memory'] / 2**30:.1f} GiB" if device["memory"] else ""
+        print(f"{'device':<16} {device['id']}: {device['name']}{memory}")
+    for network, facts_of in found.items():
+        print(f"{'weights':<16} {network}: {facts_of.get('path') or facts_of['problem']}")
+    return 0
+
+
+def _weights(options: argparse.Namespace) -> int:
+    from . import weights
+
+    if options.network not in weights.NETWORKS:
+        raise _Wrong(f"There is no network '{options.network}'; choose {' or '.join(weights.NETWORKS)}.")
+    if options.file and options.action != "fetch":
+        raise _Wrong("--file goes with fetch.")
+    say: Callable[[str], None] = (lambda text: None) if options.json else (lambda text: print(text, file=sys.stderr))
+    try:
+        if options.action == "verify":
+            one = weights.verify(options.network)
+        elif options.file:
+            one = weights.fetch(options.network, Path(options.file), say=say)
+        else:
+            one = weights.ensure(options.network, say)
+    except weights.WeightsError as problem:
+        return _refuse(options, problem, "", "weights", 1)
+    facts = {"network": options.network, "path": str(one.path), "sha256": one.sha256, "source": one.source, "published": one.published}
+    if options.json:
+        print(json.dumps(facts))
+    else:
+        _print_facts(facts)
+    return 0
+
+
+def _print_facts(facts: dict[str, Any]) -> None:
+    for name, value in facts.items():
+        print(f"{name.replace('_', ' '):<16} {value}")
+
+
+# The parser
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print JSON, for programs")
+    common.add_argument("--verbose", action="store_true", help="log everything to stderr")
+    parser = argparse.ArgumentParser(prog="python -m core", description="Paint a shot in the style of a painting, without flicker.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, function: Callable[[argparse.Namespace], int], text: str, **more: Any) -> argparse.ArgumentParser:
+        one = commands.add_parser(name, parents=[common], help=text, description=text, **more)
+        one.set_defaults(command=function)
+        return one
+
+    stylize = command(
+        "stylize", _stylize, "Paint frames in the style of a painting.",
+        epilog=_settings_help(), formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    stylize.add_argument("content", metavar="CONTENT", help="a folder, a pattern (shot_####.png, shot_%%04d.png) or a movie")
+    stylize.add_argument("--style", metavar="IMAGE[=WEIGHT]", action="append", required=True, help="a painting; several are blended")
+    stylize.add_argument("--output", metavar="DIR", required=True, help="where DIR/<name>_####.exr are written")
+    stylize.add_argument("--name", help="what the frames are called (default: as the content)")
+    stylize.add_argument("--frames", metavar="A-B", help="first and last frame (default: all)")
+    stylize.add_argument("--colorspace", metavar="NAME", help="color space of the content (default: as its files say)")
+    stylize.add_argument("--preset", metavar="NAME", help=f"{', '.join(PRESETS)} (default: {DEFAULT_PRESET})")
+    stylize.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="a setting; see below")
+    stylize.add_argument("--device", metavar="NAME", help="auto, cpu, cuda[:N], mps or xpu")
+    existing = stylize.add_mutually_exclusive_group()
+    existing.add_argument("--resume", action="store_true", help="keep the frames that are there and fit")
+    existing.add_argument("--overwrite", action="store_true", help="paint all frames anew")
+    stylize.add_argument("--dry-run", action="store_true", help="check everything, write job.json and show the plan")
+
+    run = command("run", _run, "Run job files; what is finished already is kept where the job says resume.")
+    run.add_argument("jobs", metavar="JOB.json", nargs="+")
+    run.add_argument("--supervised", action="store_true", help="JSON events; the line 'cancel' or the end of the input cancels")
+
+    flow = command("flow", _flow, "Estimate the optical flow from frame A to frame B.")
+    flow.add_argument("a", metavar="A")
+    flow.add_argument("b", metavar="B")
+    flow.add_argument("--output", metavar="F.flo", required=True)
+    flow.add_argument("--estimator", metavar="NAME", default="dis", help=", ".join(choice[0] for choice in spec("flow").choices))
+
+    reliable = command(
+        "reliability", _reliability, "Write where a flow can be trusted: the paper's mask c as the reference program draws it."
+    )
+    reliable.add_argument("--flow", metavar="AB.flo", required=True)
+    reliable.add_argument("--inverse", metavar="BA.flo", required=True)
+    reliable.add_argument("--output", metavar="M.png|M.pgm|M.exr", required=True)
+    reliable.add_argument("--binary", action="store_true", help="without the soft edges")
+
+    measure = command("evaluate", _evaluate, "Measure flicker, style and content of painted frames.")
+    measure.add_argument("--frames", metavar="PATTERN", required=True)
+    measure.add_argument("--flow", metavar="PATTERN", help="exact flow; number t points from frame t to t + 1")
+    measure.add_argument("--mask", metavar="PATTERN", help="white where frame t is seen in t + 1 too")
+    measure.add_argument("--content", metavar="PATTERN", help="the frames before painting")
+    measure.add_argument("--style", metavar="IMAGE")
+
+    command("info", _info, "Versions, devices with memory, and the weights that are here.")
+    weights = command("weights", _weights, "Fetch the network's weights into the user's cache, or check them.")
+    weights.add_argument("action", choices=("fetch", "verify"))
+    weights.add_argument("network", metavar="NAME", nargs="?", default="vgg16")
+    weights.add_argument("--file", metavar="FILE", help="take them from this .safetensors or .onnx file")
+    return parser
+
+
+def _settings_help() -> str:
+    defaults = make_settings().as_dict()
+    lines = [f"  {name}={_written(defaults[name])}\n      {one.description}" for name, one in specs().items()]
+    return "settings and their defaults:\n" + "\n".join(lines)
+
+
+def _written(value: Any) -> str:
+    return (
+        ",".join(str(item) for item in value) if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value)
+    )

@@ -1,0 +1,118 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a job tells while it runs: one JSON object a line, or lines and a bar for a person."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from typing import Any, Protocol, TextIO
+
+__all__ = ["PROTOCOL", "Bar", "JsonLines", "Listener", "claim_stdout"]
+
+PROTOCOL = 1
+
+
+class Listener(Protocol):
+    """Gets every event: a dictionary with `event`, `job` and the event's own keys."""
+
+    def __call__(self, event: dict[str, Any]) -> None: ...
+
+
+def claim_stdout() -> TextIO:
+    """File descriptor 1 for events alone: whatever libraries print goes to stderr from now on."""
+    sys.stdout.flush()
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return events
+
+
+class JsonLines:
+    """Writes events as JSON lines. A reader that has gone away is no reason to fail."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        line = json.dumps(event, ensure_ascii=False, separators=(",", ":")) + "\n"
+        with self._lock:
+            try:
+                self._stream.write(line)
+                self._stream.flush()
+            except (BrokenPipeError, ValueError):
+                pass
+
+
+class Bar:
+    """Shows frames, loss, seconds a frame and time left: a moving bar on a terminal, a line a frame elsewhere."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        self._console = Console(stderr=True, highlight=False)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[details]}"))
+        self._progress = Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal)
+        self._task: Any = None
+        self._seconds = ""
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        handler = getattr(self, f"_{event['event']}", None)
+        if handler is not None:
+            handler(event)
+
+    def _ready(self, event: dict[str, Any]) -> None:
+        plan = event["plan"]
+        self._say(f"{event['name']}: {event['total']} frames on {event['device']} ({plan.get('precision')}), to {event['folder']}")
+        self._task = self._progress.add_task(event["name"], total=event["total"], details="")
+        self._progress.start()
+
+    def _iteration(self, event: dict[str, Any]) -> None:
+        details = (
+            f"frame {event['frame']}, iteration {event['iteration']}/{event['limit']}, loss {event['losses']['total']:.4g}{self._seconds}"
+        )
+        self._progress.update(self._task, details=details)
+
+    def _frame_done(self, event: dict[str, Any]) -> None:
+        eta = event["eta"]
+        left = "" if eta is None else f", {_duration(eta)} left"
+        if event["kept"]:
+            text = f"frame {event['frame']} ({event['index']}/{event['total']}) kept"
+        else:
+            self._seconds = f", {event['seconds']:.1f} s a frame{left}"
+            text = (
+                f"frame {event['frame']} ({event['index']}/{event['total']}) painted: {event['iterations']} iterations, "
+                f"loss {event['losses']['total']:.4g}, {event['seconds']:.1f} s{left}"
+            )
+        self._progress.update(self._task, completed=event["index"])
+        self._say(text)
+
+    def _warning(self, event: dict[str, Any]) -> None:
+        self._say(f"Warning: {event['message']}", style="yellow")
+
+    def _error(self, event: dict[str, Any]) -> None:
+        self._progress.stop()
+        self._say(f"Error: {' '.join(part for part in (event['message'], event['hint']) if part)}", style="red")
+
+    def _done(self, event: dict[str, Any]) -> None:
+        self._progress.stop()
+        self._say(f"Done: {event['painted']} painted, {event['kept']} kept, in {_duration(event['seconds'])}: {event['folder']}")
+
+    def _cancelled(self, event: dict[str, Any]) -> None:
+        self._progress.stop()
+        self._say(
+            f"Cancelled; {event['painted'] + event['kept']} of {event['total']} frames are done. Run it again with --resume to go on."
+        )
+
+    def _say(self, text: str, style: str = "") -> None:
+        self._console.print(text, style=style, markup=False, soft_wrap=True)
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
