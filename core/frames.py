@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+import threading
 from abc import ABC, abstractmethod
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -85,6 +87,7 @@ class FrameSource(ABC):
         self.numbers = numbers
         self.size = size
         self._recent: OrderedDict[int, _Pixels] = OrderedDict()
+        self._lock = threading.Lock()
 
     def read(self, number: int) -> Frame:
         """Frame `number`; raises FrameError where it cannot be read."""
@@ -111,14 +114,15 @@ class FrameSource(ABC):
     def _decode(self, number: int) -> _Pixels: ...
 
     def _pixels(self, number: int) -> _Pixels:
-        if number not in self._recent:
-            if number not in self.numbers:
-                raise FrameError(f"{self.name} has no frame {number}; it has {_ranges(self.numbers)}.")
-            self._recent[number] = self._decode(number)
-            while len(self._recent) > self._KEPT:
-                self._recent.popitem(last=False)
-        self._recent.move_to_end(number)
-        return self._recent[number]
+        with self._lock:  # frames are read ahead in another thread, and a movie has one decoder
+            if number not in self._recent:
+                if number not in self.numbers:
+                    raise FrameError(f"{self.name} has no frame {number}; it has {_ranges(self.numbers)}.")
+                self._recent[number] = self._decode(number)
+                while len(self._recent) > self._KEPT:
+                    self._recent.popitem(last=False)
+            self._recent.move_to_end(number)
+            return self._recent[number]
 
 
 def open_source(
@@ -192,7 +196,7 @@ class _Pixels:
             values /= np.iinfo(self.values.dtype).max
         values = np.nan_to_num(values, nan=0.0, posinf=HALF_MAXIMUM, neginf=-HALF_MAXIMUM)
         colors = [index for index in range(values.shape[2]) if index != self.alpha]
-        rgb = values[..., colors[:3] if len(colors) >= 3 else colors[:1] * 3]
+        rgb = np.ascontiguousarray(values[..., colors[:3] if len(colors) >= 3 else colors[:1] * 3])
         alpha = None if self.alpha is None else np.clip(values[..., self.alpha], 0.0, 1.0)
         if alpha is not None:
             visible = (alpha > 0)[..., np.newaxis]
@@ -215,6 +219,7 @@ def _to_linear(rgb: NDArray[np.float32], colorspace: str) -> NDArray[np.float32]
 _CONFIG = "ocio://default"  # always the built-in one, so that a picture does not depend on the machine's OCIO variable
 
 
+@cache  # reading it takes as long as reading a frame
 def _color_config() -> Any:
     return oiio.ColorConfig(_CONFIG)
 
@@ -690,7 +695,7 @@ def write_exr(path: Path, rgba: NDArray[np.floating], attributes: Mapping[str, s
     height, width, channels = rgba.shape
     if channels != 4:
         raise ValueError(f"write_exr needs (H, W, 4), not {rgba.shape}.")
-    pixels = np.nan_to_num(rgba, nan=0.0, posinf=HALF_MAXIMUM, neginf=-HALF_MAXIMUM).clip(-HALF_MAXIMUM, HALF_MAXIMUM).astype(np.float16)
+    pixels = np.nan_to_num(rgba, nan=0.0, posinf=HALF_MAXIMUM, neginf=-HALF_MAXIMUM).clip(-HALF_MAXIMUM, HALF_MAXIMUM)
     spec = oiio.ImageSpec(width, height, 4, "half")
     spec.attribute("compression", "zip")
     spec.attribute("DateTime", _NO_CLOCK)
@@ -704,7 +709,7 @@ def write_exr(path: Path, rgba: NDArray[np.floating], attributes: Mapping[str, s
             output = oiio.ImageOutput.create(str(partial))
             if output is None or not output.open(str(partial), spec):
                 raise OSError(output.geterror() if output else oiio.geterror())
-            written = output.write_image(pixels)
+            written = output.write_image(np.ascontiguousarray(pixels, np.float16))
             if not (output.close() and written):
                 raise OSError(output.geterror())
     except OSError as error:
