@@ -421,8 +421,6 @@ def _window(label: str, numbers: tuple[int, ...], first: int | None, last: int |
     for wanted in (start, end):
         if not numbers[0] <= wanted <= numbers[-1]:
             raise FrameError(f"{label} has no frame {wanted}; it begins at {numbers[0]} and ends at {numbers[-1]}.")
-    if start > end:
-        raise FrameError(f"The first frame, {start}, comes after the last, {end}; choose frames from {numbers[0]} to {numbers[-1]}.")
     return range(start, end + 1)
 
 
@@ -437,7 +435,7 @@ def _of_pattern(pattern: Path) -> _Sequence:
     folder = pattern.parent
     if not folder.is_dir():
         raise FrameError(f"The folder {folder} does not exist, so {pattern.name} matches nothing.")
-    matches = ((expression.fullmatch(path.name), path) for path in folder.iterdir())
+    matches = ((expression.fullmatch(path.name), path) for path in _listed(folder))
     files = {int(match[1]): path for match, path in matches if match and path.is_file()}
     if not files:
         raise FrameError(f"{pattern} matches no file; check the name and the number of digits.")
@@ -446,7 +444,7 @@ def _of_pattern(pattern: Path) -> _Sequence:
 
 def _of_folder(folder: Path) -> _Sequence:
     groups: dict[tuple[str, str], dict[str, Path]] = {}
-    for path in sorted(folder.iterdir()):
+    for path in sorted(_listed(folder)):
         if path.suffix.lower() in _image_suffixes() and not path.name.startswith(".") and path.is_file():
             prefix, digits, suffix = _split_last_number(path) or (path.stem, "", path.suffix)
             groups.setdefault((prefix, suffix), {})[digits] = path
@@ -460,6 +458,13 @@ def _of_folder(folder: Path) -> _Sequence:
     if len(files) < len(by_digits):
         raise FrameError(f"{folder} holds frames with the same number written differently, such as 1 and 01; name them by a pattern.")
     return _Sequence(folder.resolve().name, labels[0], dict(sorted(files.items())))
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise FrameError(f"The folder {folder} cannot be read: {error.strerror}.") from error
 
 
 def _of_still(path: Path) -> _Sequence:
@@ -523,40 +528,38 @@ class _Movie(FrameSource):
     def __init__(self, path: Path, first: int | None, last: int | None, colorspace: str | None) -> None:
         self._path = path
         self._colorspace = _checked_colorspace(colorspace or SRGB, "The setting")
-        self._container: Any = None
         self._open()
         try:
             self._list_frames()
-            self._open()
-            opening = self._next_frame(1)
-            height, width = self._upright(opening).shape[:2]
+            self._reopen()
+            height, width = _upright(self._reach(1)).shape[:2]
             _check_minimum(path, (width, height))
             numbers = tuple(_window(path.name, tuple(range(1, self._total + 1)), first, last))
         except BaseException:
-            self.close()
+            self._container.close()
             raise
         super().__init__(path.stem, numbers, (width, height))
 
     def close(self) -> None:
         """Close the movie; it cannot be read afterwards."""
-        if self._container is not None:
-            self._container.close()
-            self._container = None
-        if hasattr(self, "_recent"):
-            super().close()
+        self._container.close()
+        super().close()
 
     def _open(self) -> None:
-        if self._container is not None:
-            self._container.close()
         try:
-            self._container = av.open(str(self._path))
+            self._container: Any = av.open(str(self._path))
         except (av.error.FFmpegError, OSError) as error:
             raise FrameError(f"{self._path} can be read neither as an image nor as a movie: {_of_ffmpeg(error)}.") from None
         if not self._container.streams.video:
+            self._container.close()
             raise FrameError(f"{self._path} has no video stream; choose a movie with pictures.")
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
         self._restart()
+
+    def _reopen(self) -> None:
+        self._container.close()
+        self._open()
 
     def _restart(self) -> None:
         self._position: int | None = 0  # the number of the frame decoded last; None after a seek
@@ -588,39 +591,38 @@ class _Movie(FrameSource):
             self._keys = [number for number, (_, key) in enumerate(stamps, 1) if key]
 
     def _demuxed(self) -> Iterator[Any]:
-        try:
-            yield from self._container.demux(self._stream)
-        except av.error.FFmpegError as error:
-            log.warning("%s ends early: %s", self._path, error)
+        return self._until_damaged(self._container.demux(self._stream))
 
     def _decoded(self) -> Iterator[Any]:
+        return self._until_damaged(self._decoder)
+
+    def _until_damaged(self, items: Iterator[Any]) -> Iterator[Any]:
         try:
-            yield from self._decoder
+            yield from items
         except av.error.FFmpegError as error:
             log.warning("%s ends early: %s", self._path, error)
 
     def _decode(self, number: int) -> _Pixels:
-        try:
-            frame = self._next_frame(number)
-        except av.error.FFmpegError as error:
-            self._open()
-            raise FrameError(f"Frame {number} of {self._path} cannot be decoded: {_of_ffmpeg(error)}.") from None
-        values = self._upright(frame)
+        values = _upright(self._reach(number))
         if (values.shape[1], values.shape[0]) != self.size:
             raise FrameError(f"Frame {number} of {self._path} has another size than the first.")
         alpha = 3 if values.shape[2] == 4 else None
         return _Pixels(values, tuple("RGBA")[: values.shape[2]], alpha, False, self._colorspace)
 
-    def _next_frame(self, number: int) -> Any:
+    def _reach(self, number: int) -> Any:
         """Frame `number`, decoded on from where the decoder stands if nothing is gained by jumping."""
         key = max((key for key in self._keys if key <= number), default=1)
-        if self._position is None or not self._position < number or key > self._position + 1:
-            self._seek(key)
-        frame = self._decode_until(number)
-        if frame is None:
-            log.info("%s: frame %d was missed by seeking, decoding from the start", self._path, number)
-            self._open()
+        try:
+            if self._position is None or not self._position < number or key > self._position + 1:
+                self._seek(key)
             frame = self._decode_until(number)
+            if frame is None:
+                log.info("%s: frame %d was missed by seeking, decoding from the start", self._path, number)
+                self._reopen()
+                frame = self._decode_until(number)
+        except av.error.FFmpegError as error:
+            self._reopen()
+            raise FrameError(f"Frame {number} of {self._path} cannot be decoded: {_of_ffmpeg(error)}.") from None
         if frame is None or frame.is_corrupt:
             raise FrameError(f"Frame {number} of {self._path} is damaged or missing.")
         return frame
@@ -631,7 +633,7 @@ class _Movie(FrameSource):
             self._restart()
             self._position = None
         else:
-            self._open()
+            self._reopen()
 
     def _decode_until(self, number: int) -> Any | None:
         for frame in self._decoder:
@@ -645,10 +647,9 @@ class _Movie(FrameSource):
                 return frame if self._position == number else None
         return None
 
-    @staticmethod
-    def _upright(frame: Any) -> NDArray[Any]:
-        turns = round(frame.rotation / 90) % 4
-        return np.ascontiguousarray(np.rot90(_rgb(frame), turns))
+
+def _upright(frame: Any) -> NDArray[Any]:
+    return np.ascontiguousarray(np.rot90(_rgb(frame), round(frame.rotation / 90) % 4))
 
 
 def _rgb(frame: Any) -> NDArray[Any]:

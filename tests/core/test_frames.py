@@ -263,6 +263,14 @@ def test_an_unknown_color_space_is_named(tmp_path: Path) -> None:
             read()
 
 
+def test_a_color_space_that_only_the_header_knows_is_named_with_its_file(tmp_path: Path) -> None:
+    path = save(tmp_path / "scan_1.dpx", noise(np.uint16), oiio__ColorSpace="KodakLog")
+    with pytest.raises(FrameError, match=r"scan_1\.dpx names the color space 'KodakLog'"):
+        open_source(path)
+    with open_source(path, colorspace="sRGB") as source:
+        assert source.read(1).rgb.shape == (HEIGHT, WIDTH, 3)
+
+
 # ---- sequences ----
 
 
@@ -651,20 +659,33 @@ def test_odd_sizes_of_movies_are_kept(tmp_path: Path, pixel_format: str) -> None
         np.testing.assert_allclose(linear_to_srgb(source.read(2).rgb), (126 - 16) / 219, atol=0.005)
 
 
-def test_alpha_of_a_movie_is_straight(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("codec", "pixel_format", "values", "expected"),
+    [
+        ("qtrle", "argb", (128, 200, 100, 50), (200, 100, 50)),
+        ("prores_ks", "yuva444p10le", (126 * 4, 128 * 4, 128 * 4, 128 * 4), (128.1, 128.1, 128.1)),
+    ],
+)
+def test_alpha_of_a_movie_is_straight(
+    tmp_path: Path, codec: str, pixel_format: str, values: tuple[int, ...], expected: tuple[float, ...]
+) -> None:
     path = tmp_path / "clip.mov"
     with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream("qtrle", rate=Fraction(25))
-        stream.width, stream.height, stream.pix_fmt = 32, 32, "argb"
-        frame: Any = av.VideoFrame.from_ndarray(np.full((32, 32, 4), (128, 200, 100, 50), np.uint8), format="argb")
+        stream: Any = container.add_stream(codec, rate=Fraction(25))
+        stream.width, stream.height, stream.pix_fmt = 32, 32, pixel_format
+        frame: Any = av.VideoFrame(32, 32, pixel_format)
+        for index, plane in enumerate(frame.planes):
+            row = values if len(frame.planes) == 1 else values[index : index + 1]
+            samples = np.resize(np.array(row, np.uint8 if len(frame.planes) == 1 else np.uint16), plane.buffer_size)
+            plane.update(samples.tobytes()[: plane.buffer_size])
         frame.pts = 0
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
     with open_source(path) as source:
         read = source.read(1)
     assert read.alpha is not None
-    np.testing.assert_allclose(read.alpha, 128 / 255, atol=1e-6)
-    np.testing.assert_allclose(linear_to_srgb(read.rgb)[0, 0] * 255, (200, 100, 50), atol=0.01)
+    np.testing.assert_allclose(read.alpha, 128 / 255, atol=2e-3)
+    np.testing.assert_allclose(linear_to_srgb(read.rgb)[0, 0] * 255, expected, atol=0.4)
 
 
 def test_a_movie_without_pictures_is_refused(tmp_path: Path) -> None:
@@ -675,6 +696,16 @@ def test_a_movie_without_pictures_is_refused(tmp_path: Path) -> None:
         sound.setframerate(8000)
         sound.writeframes(bytes(16000))
     with pytest.raises(FrameError, match=r"sound\.wav has no video stream"):
+        open_source(path)
+
+
+def test_a_movie_that_holds_no_decodable_frame_is_refused(tmp_path: Path) -> None:
+    path = movie(tmp_path / "clip.mkv", counted(3), options=X264)
+    contents = bytearray(path.read_bytes())
+    for at in range(contents.index(b"\x1f\x43\xb6\x75") + 12, len(contents)):  # the pictures of the first cluster
+        contents[at] = 0
+    path.write_bytes(contents)
+    with pytest.raises(FrameError, match=r"clip\.mkv"):
         open_source(path)
 
 
