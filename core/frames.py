@@ -689,7 +689,7 @@ def write_exr(path: Path, rgba: NDArray[np.floating], attributes: Mapping[str, s
 
     Args:
         rgba: (H, W, 4) scene-linear Rec.709, premultiplied. NaN becomes 0, what half cannot hold its largest value.
-        attributes: kept in the header; floats in single precision.
+        attributes: kept in the header; floats in single precision, whole numbers of 32 bits, empty words are left out.
 
     Raises FrameError where the disk refuses it.
     """
