@@ -113,7 +113,7 @@ def find_python(version: str) -> Path | None:
 
 
 def run(
-    command: Sequence[str | Path], *, env: dict[str, str] | None = None, quiet: bool = False, cwd: Path | None = None
+    command: Sequence[str | Path | int], *, env: dict[str, str] | None = None, quiet: bool = False, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run `command`; raise SetupError with its last words where it fails. `quiet` keeps its output for the caller."""
     try:
@@ -122,7 +122,7 @@ def run(
         raise SetupError(f"{command[0]} cannot be started: {error}") from error
     if done.returncode:
         said = (done.stderr or done.stdout or "").strip().splitlines()
-        raise SetupError(f"{Path(command[0]).name} failed with code {done.returncode}{': ' + said[-1] if said else ''}")
+        raise SetupError(f"{Path(str(command[0])).name} failed with code {done.returncode}{': ' + said[-1] if said else ''}")
     return done
 
 

@@ -23,6 +23,9 @@ from mathutils import Vector, noise
 
 Color = tuple[float, float, float]
 
+LENGTH = 24
+"""Frames in which the boat crosses the picture; a shorter shot shows a part of it, a longer one slows it down."""
+
 
 def material(name: str, dark: Color, light: Color, scale: float, *, stretch: Sequence[float] = (1, 1, 1), bump: float = 0.0,
              roughness: float = 0.8) -> Any:  # fmt: skip
@@ -310,5 +313,5 @@ def render(folder: Path, frames: int, width: int, height: int, samples: int = 8)
 
 if __name__ == "__main__":
     output, count, across, down = Path(sys.argv[1]), *(int(word) for word in sys.argv[2:5])
-    build(count)
+    build(max(count, LENGTH))
     render(output, count, across, down)

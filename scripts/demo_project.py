@@ -50,7 +50,7 @@ def add_strip(content: Path, frames: int) -> tuple[Any, int]:
     files = pictures(content)[:frames]
     add: Any = bpy.ops.sequencer.image_strip_add if files else bpy.ops.sequencer.movie_strip_add
     known = add.get_rna_type().properties
-    options = {"frame_start": 1, "channel": 1, "relative_path": True, "fit_method": "ORIGINAL"}
+    options = {"frame_start": 1, "channel": 1, "fit_method": "ORIGINAL"}
     # Blender 5 crashes here without a window unless strips stay where they are, and would look for more frames by itself.
     options |= {name: False for name in ("move_strips", "use_sequence_detection", "sound") if name in known}
     with bpy.context.temp_override(window=window, area=area, region=region):
@@ -59,7 +59,10 @@ def add_strip(content: Path, frames: int) -> tuple[Any, int]:
         else:
             add(filepath=str(content), directory=f"{content.parent}/", files=[{"name": content.name}], **options)
     strip = editor.strips[0]
-    strip.name = re.sub(r"[\s._-]*\d*$", "", content.stem) or "shot"
+    strip.name = re.sub(r"[\s._-]*\d*$", "", (files[0] if files else content).stem) or "shot"
+    # The project moves with its folder.
+    place = "directory" if files else "filepath"
+    setattr(strip, place, bpy.path.relpath(getattr(strip, place)))
     end = "right_handle" if "right_handle" in strip.bl_rna.properties else "frame_final_end"
     setattr(strip, end, min(getattr(strip, end), 1 + frames))
     return strip, getattr(strip, end) - 1
