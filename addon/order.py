@@ -44,6 +44,8 @@ class Order:
     styles: list[dict[str, Any]]
     settings: dict[str, Any]
     per_frame: dict[str, list[float]]
+    plan: dict[str, Any]
+    """How the engine computed the frames that are there already."""
 
     @property
     def extracted(self) -> Path:
@@ -72,6 +74,7 @@ class Order:
             "output": {"folder": str(self.folder), "name": self.name, "existing": "overwrite" if self.overwrite else "resume"},
             "settings": self.settings,
             "per_frame": self.per_frame,
+            "plan": self.plan,
         }
 
 
@@ -107,9 +110,11 @@ def take(
     job_id = claim_job_id(scene, strip)
     wanted = _Wanted(source, styles, settings, varying)
     version, folder = _choose_version(absolute(group.output) / name, name, job_id, wanted, existing or group.existing)
+    past = _job_in(folder) or {}
+    plan = past.get("plan", {}) if wanted.same_as(past) and past["settings"] == settings else {}
     title = f"{strip.name} [{Path(styles[0]['path']).stem}]" + (f" v{version:03d}" if version > 1 else "")
     return Order(
-        source, job_id, version, folder, name, title, existing == "OVERWRITE", group.mute_original, styles, settings, varying,
+        source, job_id, version, folder, name, title, existing == "OVERWRITE", group.mute_original, styles, settings, varying, plan,
     )  # fmt: skip
 
 

@@ -151,7 +151,6 @@ _UNTOUCHED = {
     "use_reverse_frames": False,
     "use_deinterlace": False,
     "multiply_alpha": False,
-    "strobe": 1.0,
     "color_saturation": 1.0,
     "color_multiply": 1.0,
     "use_multiview": False,
@@ -161,7 +160,7 @@ _IDENTITY = {"offset_x": 0.0, "offset_y": 0.0, "scale_x": 1.0, "scale_y": 1.0, "
 
 def _own_files(strip: bpy.types.Strip) -> Files | None:
     """The strip's files where Blender shows them exactly as they are, else None."""
-    if strip.type != "IMAGE" or strip.modifiers or strip.parent_meta() is not None or len(strip.retiming_keys):
+    if strip.type != "IMAGE" or strip.modifiers or strip.parent_meta() is not None or len(strip.retiming_keys) or strip.strobe > 1.0:
         return None
     if any(getattr(strip, name, value) != value for name, value in _UNTOUCHED.items()):
         return None
@@ -184,7 +183,7 @@ def _own_files(strip: bpy.types.Strip) -> Files | None:
     return Files(absolute(strip.directory) / f"{stem}{'#' * len(digits)}{suffix}", 1 - int(digits), colorspace)
 
 
-_ANIMATED = ("transform.", "crop.", *_UNTOUCHED)
+_ANIMATED = ("transform.", "crop.", "strobe", *_UNTOUCHED)
 
 
 def _is_animated(strip: bpy.types.Strip) -> bool:

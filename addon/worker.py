@@ -179,6 +179,8 @@ class Job:
                 progress.message, progress.hint = message["message"], message.get("hint") or ""
 
     def _process_ended(self, code: int) -> None:
+        assert self._process
+        self._process.close()
         if self.state == "rendering" and code == 0:
             self._project.unlink()
             self._start_engine()

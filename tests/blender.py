@@ -1,0 +1,132 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures of the tests that run in Blender: the checkout as an enabled extension, and small footage drawn by the tests themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scripts.headless import enabled
+
+WIDTH, HEIGHT = 64, 48
+
+
+@pytest.fixture(scope="session", autouse=True)
+def extension() -> Iterator[None]:
+    with enabled():
+        yield
+
+
+@pytest.fixture
+def scene(extension: None) -> Any:
+    """The scene of a new project, 64 x 48 pixels."""
+    import bpy
+
+    bpy.ops.wm.read_homefile(app_template="")
+    scene = bpy.context.scene
+    scene.render.resolution_x, scene.render.resolution_y = WIDTH, HEIGHT
+    scene.sequence_editor_create()
+    return scene
+
+
+@pytest.fixture
+def project(scene: Any, tmp_path: Path) -> Path:
+    """The scene's project, saved."""
+    import bpy
+
+    path = tmp_path / "edit.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(path))
+    return path
+
+
+def picture(frame: int) -> np.ndarray:
+    """Frame `frame` of a square that moves over a ramp: (48, 64, 4) float32, display values, top row first."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    rgba = np.stack([x / WIDTH, y / HEIGHT, 0.3 + 0 * x, 1 + 0 * x], axis=-1)
+    rgba[12:28, 4 + 3 * frame : 20 + 3 * frame, :3] = (0.9, 0.2, 0.1)
+    return rgba
+
+
+def write_image(path: Path, rgba: np.ndarray) -> Path:
+    """Write (H, W, 4) float32 pixels: display values for PNG, premultiplied linear ones for EXR."""
+    import bpy
+
+    height, width = rgba.shape[:2]
+    is_float = path.suffix == ".exr"
+    image = bpy.data.images.new(path.stem, width, height, alpha=True, float_buffer=is_float)
+    try:
+        image.pixels.foreach_set(np.ascontiguousarray(rgba[::-1], dtype=np.float32).ravel())
+        image.file_format = "OPEN_EXR" if is_float else "PNG"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.filepath_raw = str(path)
+        image.save()
+    finally:
+        bpy.data.images.remove(image)
+    return path
+
+
+def read_image(path: Path) -> np.ndarray:
+    """The pixels of a file as they are stored, (H, W, 4) float32, top row first."""
+    import bpy
+
+    image = bpy.data.images.load(str(path))
+    try:
+        width, height = image.size
+        pixels = np.empty(width * height * 4, np.float32)
+        image.pixels.foreach_get(pixels)
+        return pixels.reshape(height, width, 4)[::-1]
+    finally:
+        bpy.data.images.remove(image)
+
+
+@pytest.fixture
+def footage(scene: Any, tmp_path: Path) -> Callable[..., list[Path]]:
+    """Draws numbered frames and returns their paths."""
+
+    def draw(count: int = 3, first: int = 101, suffix: str = ".png") -> list[Path]:
+        return [write_image(tmp_path / "plates" / f"shot_{first + index:04d}{suffix}", picture(index)) for index in range(count)]
+
+    return draw
+
+
+@pytest.fixture
+def image_strip(scene: Any, footage: Callable[..., list[Path]]) -> Callable[..., Any]:
+    """Makes an image strip of drawn frames, as the user's Add menu does it."""
+
+    def make(count: int = 3, start: int = 10, name: str = "shot", files: list[Path] | None = None) -> Any:
+        paths = files or footage(count)
+        strip = scene.sequence_editor.strips.new_image(name, str(paths[0]), 1, start, fit_method="ORIGINAL")
+        for path in paths[1:]:
+            strip.elements.append(path.name)
+        scene.sequence_editor.active_strip = strip
+        return strip
+
+    return make
+
+
+@pytest.fixture
+def painting(tmp_path: Path, scene: Any) -> Path:
+    """A small striped picture."""
+    y, x = np.mgrid[0:48, 0:48].astype(np.float32)
+    wave = 0.5 + 0.5 * np.sin((x + y) / 3)
+    return write_image(tmp_path / "stripes.png", np.stack([wave, 1 - wave, 0.5 * wave, 1 + 0 * wave], axis=-1))
+
+
+def render(scene: Any, frame: int, path: Path, *, linear: bool) -> np.ndarray:
+    """Frame `frame` of the scene's sequencer: through the view transform (PNG), or without it (EXR)."""
+    import bpy
+    from bl_ext.user_default.brushflow.addon import compat
+
+    bpy.context.window_manager.windows[0].scene = scene
+    compat.set_image_format(scene.render.image_settings, "OPEN_EXR" if linear else "PNG")
+    scene.render.image_settings.color_mode = "RGBA"
+    scene.render.dither_intensity = 0
+    scene.frame_set(frame)
+    scene.render.filepath = str(path)
+    bpy.ops.render.render(write_still=True, scene=scene.name)
+    return read_image(path)

@@ -1,0 +1,6 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from tests.blender import extension, footage, image_strip, painting, project, scene
+
+__all__ = ["extension", "footage", "image_strip", "painting", "project", "scene"]
