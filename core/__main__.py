@@ -2,8 +2,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``python -m core`` or ``python -I path/to/core``: the engine's command line."""
 
+import os
 import sys
 from pathlib import Path
+
+# Beside other busy programs, threads that spin while they wait for one another take several times as long; OpenMP reads this
+# when torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if not __package__:
     # Run as a folder: make the package importable by its name, and nothing in it by a name of its own.
