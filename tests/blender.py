@@ -60,6 +60,9 @@ def write_image(path: Path, rgba: np.ndarray) -> Path:
     is_float = path.suffix == ".exr"
     image = bpy.data.images.new(path.stem, width, height, alpha=True, float_buffer=is_float)
     try:
+        # Else Blender encodes them for a display.
+        if is_float:
+            image.colorspace_settings.name = "Non-Color"
         image.pixels.foreach_set(np.ascontiguousarray(rgba[::-1], dtype=np.float32).ravel())
         image.file_format = "OPEN_EXR" if is_float else "PNG"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,6 +79,7 @@ def read_image(path: Path) -> np.ndarray:
 
     image = bpy.data.images.load(str(path))
     try:
+        image.colorspace_settings.name = "Non-Color"
         width, height = image.size
         pixels = np.empty(width * height * 4, np.float32)
         image.pixels.foreach_get(pixels)
