@@ -33,8 +33,7 @@ class SEQUENCER_PT_brushflow(_Panel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         strip = active_strip(context)
-        # About seven pixels a character at the usual size.
-        width = max(24, int(context.region.width / (7 * context.preferences.system.ui_scale)) - 8) if context.region else 40
+        width = _characters(context)
         if strip is None or (reason := obstacle(strip)):
             draw_sentence(layout, "Select a strip to paint." if strip is None else reason, "INFO", width)
             if strip is not None and strip.brushflow.source_strip:
@@ -49,6 +48,13 @@ class SEQUENCER_PT_brushflow(_Panel, bpy.types.Panel):
         _draw_styles(layout, strip)
         layout.prop(strip.brushflow, "preset")
         _draw_start(layout, strip, job, width)
+
+
+def _characters(context: bpy.types.Context) -> int:
+    """About how many characters fit into a line of the sidebar."""
+    # The scale is 0 where there is no window.
+    pixels = context.region.width / (context.preferences.system.ui_scale or 1.0)
+    return max(24, int(pixels / 7) - 8)
 
 
 def _draw_styles(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:

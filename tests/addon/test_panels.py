@@ -1,0 +1,197 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The panels draw in every state without an error; what they look like is seen in the real window."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+MakeStrip = Callable[..., Any]
+PANELS = ("", "_style", "_consistency", "_quality", "_advanced", "_output")
+
+
+class Recorder:
+    """A layout that takes every call, resolves every property and keeps the texts."""
+
+    def __init__(self, texts: list[str] | None = None) -> None:
+        self.texts = [] if texts is None else texts
+
+    def prop(self, owner: Any, name: str, **_: Any) -> None:
+        self.texts.append(owner.bl_rna.properties[name].name)
+
+    def label(self, *, text: str = "", icon: str = "NONE") -> None:
+        import bpy
+
+        assert icon in bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items
+        self.texts.append(text)
+
+    def operator(self, name: str, *, text: str | None = None, icon: str = "NONE") -> Any:
+        import bpy
+
+        module, function = name.split(".")
+        self.texts.append(text or getattr(getattr(bpy.ops, module), function).get_rna_type().name)
+        return self
+
+    def progress(self, *, text: str, factor: float, type: str) -> None:  # noqa: A002
+        assert 0 <= factor <= 1
+        self.texts.append(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_, **__: Recorder(self.texts)
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.texts)
+
+
+@pytest.fixture
+def draw(scene: Any) -> Callable[[], str]:
+    """Draws all panels that are shown, and gives all that is written in them."""
+    import bpy
+
+    def draw() -> str:
+        recorder = Recorder()
+        with _sequencer() as context:
+            for name in PANELS:
+                panel = getattr(bpy.types, f"SEQUENCER_PT_brushflow{name}")
+                if not hasattr(panel, "poll") or panel.poll(context):
+                    instance = type("Drawn", (), {"layout": recorder, "column": panel.column if hasattr(panel, "column") else None})()
+                    panel.draw(instance, context)
+        return recorder.text
+
+    return draw
+
+
+@contextmanager
+def _sequencer() -> Iterator[Any]:
+    import bpy
+
+    window = bpy.context.window_manager.windows[0]
+    area = window.screen.areas[0]
+    area.type = "SEQUENCE_EDITOR"
+    with bpy.context.temp_override(window=window, area=area, region=area.regions[0]):
+        yield bpy.context
+
+
+@pytest.fixture(autouse=True)
+def engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRUSHFLOW_ENGINE_PYTHON", sys.executable)
+
+
+@pytest.fixture
+def strip(project: Path, painting: Path, image_strip: MakeStrip) -> Any:
+    strip = image_strip()
+    strip.brushflow.styles.add().path = str(painting)
+    return strip
+
+
+def test_without_a_strip_it_says_what_to_select(draw: Callable[[], str]) -> None:
+    assert draw() == "Select a strip to paint."
+
+
+def test_every_setting_that_has_a_choice_is_shown_once(draw: Callable[[], str], strip: Any) -> None:
+    from core.settings import specs
+
+    strip.brushflow.long_term = "1, 2"
+    text = draw()
+    for one in specs().values():
+        if len(one.choices) != 1:
+            assert one.label in text
+
+
+def test_it_says_why_the_strip_cannot_be_painted_yet(draw: Callable[[], str], strip: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    strip.brushflow.styles[0].path = "//gone.png"
+    assert "The painting gone.png does not exist" in draw()
+    strip.brushflow.styles.clear()
+    assert "Add a painting" in draw()
+    monkeypatch.setenv("BRUSHFLOW_ENGINE_PYTHON", "/no/such/python")
+    assert "Open Preferences" in draw()
+    strip.lock = True
+    assert "unlock it" in draw()
+
+
+def test_it_asks_for_the_project_to_be_saved(draw: Callable[[], str], image_strip: MakeStrip, painting: Path) -> None:
+    image_strip().brushflow.styles.add().path = str(painting)
+    assert "Save the project first" in draw()
+
+
+def test_every_state_of_a_job_is_shown_in_words(draw: Callable[[], str], scene: Any, strip: Any) -> None:
+    from bl_ext.user_default.brushflow.addon import worker
+    from bl_ext.user_default.brushflow.addon.order import take
+
+    job = worker.Job(take(scene, strip))
+    worker.JOBS.append(job)
+    try:
+        progress = job.progress
+        assert "Waiting for another strip" in draw()
+        progress.index, progress.total = 3, 24
+        job.state = "rendering"
+        assert "Reading frame 3 of 24" in draw()
+        job.state = "starting"
+        assert "Starting the engine" in draw()
+        job.state, progress.eta, progress.seconds, progress.device = "painting", 80.4, 4.25, "cuda"
+        progress.iteration, progress.limit, progress.loss = 50, 100, 12345.6
+        text = draw()
+        assert "Frame 3 of 24, 1:20 left" in text
+        assert "4.2 s a frame on cuda" in text
+        assert "Style" not in text.split()
+        job.state = "canceling"
+        assert "Canceling" in draw()
+        job.exit_code, job.state, progress.message, progress.hint = 1, "failed", "There is not enough memory.", "Lower resolution."
+        assert "There is not enough memory. Lower resolution." in draw()
+        job.exit_code, job.state = 130, "cancelled"
+        assert "Finished frames are kept" in draw()
+        job.exit_code, job.state, progress.painted, progress.kept = 0, "done", 20, 4
+        assert "Painted 20 frames, kept 4." in draw()
+    finally:
+        worker.JOBS.clear()
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.4, "0:00"), (9, "0:09"), (59.7, "1:00"), (750, "12:30"), (3900, "1:05:00")])
+def test_time_is_written_as_people_read_it(extension: None, seconds: float, words: str) -> None:
+    from bl_ext.user_default.brushflow.addon.worker import as_time
+
+    assert as_time(seconds) == words
+
+
+def test_the_operators_are_in_the_menus_of_the_sequencer(extension: None) -> None:
+    import bpy
+
+    for name in ("SEQUENCER_MT_strip", "SEQUENCER_MT_context_menu", "SEQUENCER_MT_preview_context_menu"):
+        drawn = getattr(bpy.types, name).draw._draw_funcs
+        recorder = Recorder()
+        menu = type("Menu", (), {"layout": recorder})()
+        for function in drawn:
+            if function.__module__.startswith("bl_ext.user_default.brushflow"):
+                function(menu, bpy.context)
+        assert recorder.texts == ["Stylize"]
+
+
+def test_the_operator_says_why_it_is_disabled(scene: Any) -> None:
+    import bpy
+
+    with pytest.raises(RuntimeError, match="Select a strip to paint"):
+        bpy.ops.sequencer.brushflow_stylize()
+    strip = scene.sequence_editor.strips.new_meta("m", 1, 1)
+    scene.sequence_editor.active_strip = strip
+    strip.lock = True
+    with pytest.raises(RuntimeError, match="unlock it"):
+        bpy.ops.sequencer.brushflow_stylize()
+    strip.lock = False
+    with pytest.raises(RuntimeError, match="has no painting yet"):
+        bpy.ops.sequencer.brushflow_stylize()
+
+
+def test_paintings_are_added_and_removed(scene: Any, strip: Any, painting: Path) -> None:
+    import bpy
+
+    bpy.ops.sequencer.brushflow_style_add(directory=str(painting.parent), files=[{"name": painting.name}])
+    assert [style.path for style in strip.brushflow.styles] == [str(painting), f"//{painting.name}"]
+    bpy.ops.sequencer.brushflow_style_remove(index=0)
+    assert [style.path for style in strip.brushflow.styles] == [f"//{painting.name}"]
