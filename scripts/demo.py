@@ -87,25 +87,25 @@ def demonstrate(asked: argparse.Namespace) -> None:
     _say("Measuring, and laying out the contact sheet")
     result = _newest_result(output / "brushflow")
     measured = environments.run([engine, "-m", "scripts.demo_figures", content, result, style], quiet=True, cwd=environments.ROOT)
-    lines = report(json.loads(measured.stdout), seconds)
+    facts = report(json.loads(measured.stdout), seconds)
     sheet = output / "contact_sheet.png"
-    words = [part for line in lines for part in ("--line", line)]
+    words = [part for name, text in facts.items() for part in ("--line", f"{name}: {text}")]
     environments.run([engine, "-m", "scripts.contact_sheet", content, result, style, sheet, *words], cwd=environments.ROOT)
 
-    print("\n".join(lines))
-    print(f"everything together  {time.monotonic() - started:.0f} s")
-    print(f"project              {project}\nframes               {result}\ncontact sheet        {sheet}")
+    facts |= {"everything": f"{time.monotonic() - started:.0f} s"}
+    facts |= {"project": str(project), "frames": str(result), "contact sheet": str(sheet)}
+    print("\n".join(f"{name:<16} {text}" for name, text in facts.items()))
 
 
-def report(figures: dict[str, Any], seconds: float) -> list[str]:
-    """The figures in words, a line each."""
+def report(figures: dict[str, Any], seconds: float) -> dict[str, str]:
+    """The figures in words, by name."""
     untouched, stylized = figures["untouched"], figures["stylized"]
     share = stylized["style_loss"] / untouched["style_loss"]
-    return [
-        f"style loss           {untouched['style_loss']:.0f} untouched, {stylized['style_loss']:.0f} stylized ({share:.0%})",
-        f"temporal error       {untouched['temporal_error']:.5f} untouched, {stylized['temporal_error']:.5f} stylized",
-        f"time                 {seconds:.0f} s for {figures['frames']} frames, {seconds / figures['frames']:.1f} s a frame",
-    ]
+    return {
+        "style loss": f"{untouched['style_loss']:.0f} untouched, {stylized['style_loss']:.0f} stylized ({share:.1%})",
+        "temporal error": f"{untouched['temporal_error']:.5f} untouched, {stylized['temporal_error']:.5f} stylized",
+        "time": f"{seconds:.0f} s for {figures['frames']} frames, {seconds / figures['frames']:.1f} s a frame",
+    }
 
 
 def working_fraction(width: int, height: int) -> float:

@@ -33,9 +33,9 @@ def test_a_wrong_option_of_the_demo_is_refused_before_anything_is_installed(
 
 def test_the_report_tells_the_share_of_the_style_loss_that_is_left() -> None:
     measures = {"untouched": {"style_loss": 800.0, "temporal_error": 0.001}, "stylized": {"style_loss": 100.0, "temporal_error": 0.002}}
-    lines = demo.report({"frames": 24, **measures}, 120.0)
-    assert "800 untouched, 100 stylized (12%)" in lines[0]
-    assert "5.0 s a frame" in lines[2]
+    facts = demo.report({"frames": 24, **measures}, 120.0)
+    assert facts["style loss"] == "800 untouched, 100 stylized (12.5%)"
+    assert facts["time"] == "120 s for 24 frames, 5.0 s a frame"
 
 
 def test_large_content_is_painted_at_a_fraction_and_small_content_whole() -> None:
