@@ -41,13 +41,13 @@ class SEQUENCER_PT_brushflow(_Panel, bpy.types.Panel):
             return
         layout.use_property_split = True
         layout.use_property_decorate = False
+        _draw_styles(layout, strip)
+        layout.prop(strip.brushflow, "preset")
         job = worker.job_of(strip)
         if job is not None and not job.ended:
             _draw_running(layout, job)
-            return
-        _draw_styles(layout, strip)
-        layout.prop(strip.brushflow, "preset")
-        _draw_start(layout, strip, job, width)
+        else:
+            _draw_start(layout, strip, job, width)
 
 
 def _characters(context: bpy.types.Context) -> int:
@@ -134,12 +134,10 @@ def _draw_outcome(layout: bpy.types.UILayout, job: worker.Job, width: int) -> No
 
 class _SubPanel(_Panel):
     bl_parent_id = "SEQUENCER_PT_brushflow"
-    bl_options = {"DEFAULT_CLOSED"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        job = worker.job_of(active_strip(context))
-        return not obstacle(active_strip(context)) and (job is None or job.ended)
+        return not obstacle(active_strip(context))
 
     def column(self) -> bpy.types.UILayout:
         self.layout.use_property_split = True
@@ -174,6 +172,7 @@ class SEQUENCER_PT_brushflow_style(_SubPanel, bpy.types.Panel):
 
 class SEQUENCER_PT_brushflow_consistency(_SubPanel, bpy.types.Panel):
     bl_label = "Consistency"
+    bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         strip = active_strip(context)
@@ -199,6 +198,7 @@ class SEQUENCER_PT_brushflow_quality(_SubPanel, bpy.types.Panel):
 
 class SEQUENCER_PT_brushflow_advanced(_SubPanel, bpy.types.Panel):
     bl_label = "Advanced"
+    bl_options = {"DEFAULT_CLOSED"}
     bl_parent_id = "SEQUENCER_PT_brushflow_quality"
 
     def draw(self, context: bpy.types.Context) -> None:

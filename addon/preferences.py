@@ -12,7 +12,7 @@ from bpy.props import StringProperty
 
 from . import ADDON_ID, Refused, runtime
 
-__all__ = ["BrushflowPreferences", "register", "unregister"]
+__all__ = ["BrushflowPreferences", "draw_sentence", "register", "summary", "unregister"]
 
 INTERVAL = 0.2
 """Seconds between two looks at an installation."""
@@ -55,7 +55,7 @@ class BrushflowPreferences(bpy.types.AddonPreferences):
         if activity is not None and activity.error:
             draw_sentence(column, activity.error, "ERROR")
         elif activity is not None:
-            for line in _summary(activity.info):
+            for line in summary(activity.info):
                 column.label(text=line)
 
 
@@ -66,10 +66,12 @@ def draw_sentence(layout: bpy.types.UILayout, sentence: str, icon: str = "NONE",
         column.label(text=line, icon=icon if number == 0 else "BLANK1")
 
 
-def _summary(info: dict[str, Any]) -> list[str]:
+def summary(info: dict[str, Any]) -> list[str]:
     """The answer of `core info` in lines."""
     versions = ", ".join(f"{name} {version}" for name, version in info.get("versions", {}).items())
-    return [versions, *(str(device) for device in info.get("devices", []))]
+    devices = [f"{device['id']}: {device['name']}, {device['memory'] / 2**30:.1f} GB" for device in info.get("devices", [])]
+    weights = ", ".join(info.get("weights", {})) or "none yet, they are fetched by the first job"
+    return [versions, *devices, f"Networks: {weights}"]
 
 
 def _tick() -> float | None:

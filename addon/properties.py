@@ -173,7 +173,7 @@ class BrushflowSettings(bpy.types.PropertyGroup):
             ("REPLACE", "Replace", "Paint over them and update their strip"),
         ],
     )
-    mute_original: BoolProperty(name="Mute Original", description="Mute the strip once its painted version lies above it", default=True)
+    mute_original: BoolProperty(name="Mute Original", description="Mute the strip once a painted version of all of it lies above", default=True)
 
     job_id: StringProperty(options={"HIDDEN"})
     job_strip: StringProperty(options={"HIDDEN"})

@@ -39,6 +39,7 @@ class Progress:
     """What is known of a running job."""
 
     index: int = 0
+    """Number of the frame in work, from 1; the engine writes a frame while it paints the next."""
     total: int = 0
     iteration: int = 0
     limit: int = 0
@@ -165,8 +166,9 @@ class Job:
                 progress.iteration, progress.limit = message["iteration"], message["limit"]
                 progress.loss = message["losses"]["total"]
             case "frame_done":
-                progress.index, progress.iteration, progress.limit = message["index"], 1, 1
                 progress.eta = message["eta"]
+                if message["index"] == progress.total or message["kept"]:
+                    progress.index, progress.iteration, progress.limit = message["index"], 1, 1
                 if message["kept"]:
                     progress.kept += 1
                 else:

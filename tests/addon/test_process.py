@@ -41,7 +41,8 @@ def finish(process: Any, seconds: float = 30) -> tuple[list[Any], int]:
 
 
 def test_messages_are_read_among_other_output(start: Callable[..., Any]) -> None:
-    program = """print('Fra:1 Mem:2M'); print('{"event": "a"}'); print('{"no": 1}'); print('[1]'); print('{"event": "b", "x": "é"}'); exit(3)"""
+    lines = ["Fra:1 Mem:2M", '{"event": "a"}', '{"no": 1}', "[1]", '{"event": "b", "x": "é"}']
+    program = f"for line in {lines}: print(line)\nexit(3)"
     messages, code = finish(start(program, environment={**os.environ, "PYTHONIOENCODING": "utf-8"}))
     assert messages == [{"event": "a"}, {"event": "b", "x": "é"}]
     assert code == 3
