@@ -152,9 +152,7 @@ def _draw_settings(layout: bpy.types.UILayout, strip: bpy.types.Strip, names: li
         if one.animatable:
             layout.prop(strip, flat_name(name))
         else:
-            row = layout.row()
-            row.use_property_decorate = False
-            row.prop(strip.brushflow, name)
+            layout.prop(strip.brushflow, name)
 
 
 def _in_group(group: str) -> list[str]:
@@ -182,9 +180,7 @@ class SEQUENCER_PT_brushflow_consistency(_SubPanel, bpy.types.Panel):
         hidden = {"cuts"} if group.markers_as_cuts else set()
         hidden |= {"combine"} if "," not in group.long_term else set()
         _draw_settings(column, strip, [name for name in _in_group("consistency") if name not in hidden])
-        row = column.row()
-        row.use_property_decorate = False
-        row.prop(group, "markers_as_cuts")
+        column.prop(group, "markers_as_cuts")
 
 
 class SEQUENCER_PT_brushflow_quality(_SubPanel, bpy.types.Panel):
@@ -218,7 +214,6 @@ class SEQUENCER_PT_brushflow_output(_SubPanel, bpy.types.Panel):
         assert strip
         group = strip.brushflow
         column = self.column()
-        column.use_property_decorate = False
         column.prop(group, "frame_range")
         if group.frame_range == "CUSTOM":
             span = column.column(align=True)

@@ -36,6 +36,9 @@ __all__ = [
 ]
 
 _CUSTOM = "custom"
+_PLAIN: set[str] = set()  # not animatable
+_HIDDEN = {"HIDDEN"}
+_PATH = {"PATH_SUPPORTS_BLEND_RELATIVE"}
 _PRESETS = tuple(PRESETS)
 _TOUCHED = tuple(dict.fromkeys(name for preset in PRESETS.values() for name in preset.values))
 """Settings that one preset or another changes; choosing a preset leaves all others as they are."""
@@ -59,7 +62,8 @@ def absolute(path: str) -> Path:
 def _as_property(default: Any, one: Spec) -> Any:
     """The Blender property of a setting; lists are text, with commas."""
     unit = f", in {one.unit}" if one.unit and one.unit not in ("factor", "relative") else ""
-    named = {"name": one.label, "description": one.description + unit}
+    # Without the option a property in a group would be offered for keyframes that Blender cannot make.
+    named = {"name": one.label, "description": one.description + unit, "options": {"ANIMATABLE"} if one.animatable else set()}
     soft_maximum = one.maximum if one.soft_maximum is None else one.soft_maximum
     match one.kind:
         case "float":
@@ -117,7 +121,7 @@ class BrushflowStyle(bpy.types.PropertyGroup):
         name="Painting",
         description="Picture whose style is taken on",
         subtype="FILE_PATH",
-        options={"PATH_SUPPORTS_BLEND_RELATIVE"},
+        options=_PATH,
     )
     weight: FloatProperty(
         name="Weight",
@@ -126,6 +130,7 @@ class BrushflowStyle(bpy.types.PropertyGroup):
         min=0.0,
         soft_max=1.0,
         max=1000.0,
+        options=_PLAIN,
     )
 
 
@@ -142,6 +147,7 @@ class BrushflowSettings(bpy.types.PropertyGroup):
         ],
         get=_matching_preset,
         set=_choose_preset,
+        options=_PLAIN,
     )
     frame_range: EnumProperty(
         name="Frames",
@@ -151,38 +157,43 @@ class BrushflowSettings(bpy.types.PropertyGroup):
             ("PREVIEW", "Preview Range", "The scene's preview range, where one is set"),
             ("CUSTOM", "Custom", "A range of timeline frames"),
         ],
+        options=_PLAIN,
     )
-    frame_start: IntProperty(name="Start", description="First timeline frame to paint", default=1)
-    frame_end: IntProperty(name="End", description="Last timeline frame to paint", default=250)
+    frame_start: IntProperty(name="Start", description="First timeline frame to paint", default=1, options=_PLAIN)
+    frame_end: IntProperty(name="End", description="Last timeline frame to paint", default=250, options=_PLAIN)
     markers_as_cuts: BoolProperty(
         name="Markers Are Cuts",
         description="Begin a new shot at every timeline marker within the strip, instead of looking for cuts in the pictures",
+        options=_PLAIN,
     )
     output: StringProperty(
-        name="Output",
+        name="Folder",
         description="Folder in which every painted strip gets a folder of its own; // is the folder of the project",
         subtype="DIR_PATH",
         default="//brushflow/",
-        options={"PATH_SUPPORTS_BLEND_RELATIVE"},
+        options=_PATH,
     )
     existing: EnumProperty(
-        name="Other Settings",
-        description="What happens to painted frames that were made with other settings; the same settings always go on where they stopped",
+        name="On Change",
+        description="What becomes of painted frames once settings differ from theirs; the same settings always go on where they stopped",
+        options=_PLAIN,
         items=[
             ("VERSION", "New Version", "Keep them and paint a new version, with a strip of its own"),
             ("REPLACE", "Replace", "Paint over them and update their strip"),
         ],
     )
-    mute_original: BoolProperty(name="Mute Original", description="Mute the strip once a painted version of all of it lies above", default=True)
-
-    job_id: StringProperty(options={"HIDDEN"})
-    job_strip: StringProperty(options={"HIDDEN"})
-    """The strip's name when it was given its job id: tells an original from its duplicate."""
-    source_job: StringProperty(options={"HIDDEN"})
-    source_strip: StringProperty(
-        name="Painted From", description="Strip that this result was painted from; empty for other strips", options={"HIDDEN"}
+    mute_original: BoolProperty(
+        name="Mute Original", description="Mute the strip once a painted version of all of it lies above", default=True, options=_PLAIN
     )
-    version: IntProperty(name="Version", description="Version of the result", options={"HIDDEN"})
+
+    job_id: StringProperty(options=_HIDDEN)
+    job_strip: StringProperty(options=_HIDDEN)
+    """The strip's name when it was given its job id: tells an original from its duplicate."""
+    source_job: StringProperty(options=_HIDDEN)
+    source_strip: StringProperty(
+        name="Painted From", description="Strip that this result was painted from; empty for other strips", options=_HIDDEN
+    )
+    version: IntProperty(name="Version", description="Version of the result", options=_HIDDEN)
 
 
 BrushflowSettings.__annotations__.update(
