@@ -138,10 +138,10 @@ def _keep(network: str, tensors: Mapping[str, Tensor], *, source: str, published
         for part in ("weight", "bias"):
             key = f"{name}.{part}"
             if key not in tensors:
-                raise WeightsError(f"{source} holds no {key}, so it is not a {network}.")
+                raise WeightsError(f"{source} holds no {key}, so it is not a {network}")
             canonical[key] = tensors[key].detach().float().contiguous()
         if canonical[f"{name}.weight"].shape[2:] != (3, 3):
-            raise WeightsError(f"{source}: {name} has the wrong shape, so it is not a {network}.")
+            raise WeightsError(f"{source}: {name} has the wrong shape, so it is not a {network}")
     contents = safetensors.torch.save(canonical)
     sha256 = hashlib.sha256(contents).hexdigest()
     published = sha256 == NETWORKS[network]
@@ -163,8 +163,8 @@ def _read_file(network: str, file: Path) -> dict[str, Tensor]:
             return _from_onnx(network, file.read_bytes())
         if file.suffix == ".safetensors":
             return _named(network, safetensors.torch.load_file(file))
-    except WeightsError:
-        raise
+    except WeightsError as problem:
+        raise WeightsError(f"{file.name} cannot be used: {problem}.") from problem
     except Exception as problem:
         raise WeightsError(f"{file} cannot be read as weights: {_first_line(problem)}.") from problem
     raise WeightsError(f"{file.name} is neither a .safetensors nor an .onnx file; convert it first.")

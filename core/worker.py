@@ -170,7 +170,7 @@ class _Run:
                         result, seconds = self._paint(step)
                         if writing is not None:
                             writing.result()
-                        writing = writer.submit(self._deliver, step, result, seconds)
+                        writing = writer.submit(self._deliver, step, result, self._originals.pop(step.index), seconds)
                     self._forget(step)
                 if writing is not None:
                     writing.result()
@@ -281,12 +281,12 @@ class _Run:
         styles = [(rgb, share) for rgb, _, share in self._styles]
         return Painter(self._settings, self._plan, weights.load(self._weights), styles, self._size)
 
-    def _deliver(self, step: Step, result: Painted, seconds: float) -> None:
+    def _deliver(self, step: Step, result: Painted, original: DisplayImage, seconds: float) -> None:
         index = step.index
         with atomic(self._state_path(index)) as partial:
             np.save(partial, result.rgb, allow_pickle=False)
         path = self._job.frame_path(self._source.numbers[index])
-        rgba = finished(result.rgb, self._originals.pop(index), self._job.settings_at(index))
+        rgba = finished(result.rgb, original, self._job.settings_at(index))
         attributes: dict[str, str | int | float] = {
             _FINGERPRINT: self._fingerprints[index],
             "brushflow:version": __version__,

@@ -1,0 +1,98 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Small footage and jobs for the engine's tests."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+WIDTH, HEIGHT = 48, 40
+QUICK = {"iterations_first": 12, "iterations": 8, "device": "cpu", "cuts": "none"}
+
+
+def textured(width: int, height: int, seed: int = 0) -> np.ndarray:
+    """(H, W, 3) uint8: smooth random colors with details, which optical flow can follow."""
+    generator = np.random.default_rng(seed)
+    coarse = cv2.resize(generator.integers(0, 256, (height // 8 + 2, width // 8 + 2, 3)).astype(np.uint8), (width, height))
+    fine = cv2.resize(generator.integers(0, 80, (height // 2 + 2, width // 2 + 2, 3)).astype(np.uint8), (width, height))
+    return cv2.add(coarse // 2, fine)
+
+
+@pytest.fixture
+def shot(tmp_path: Path) -> Callable[..., str]:
+    """Writes frames of a texture that moves one pixel a frame to the right, and gives their pattern."""
+
+    def write(count: int = 4, *, first: int = 1, width: int = WIDTH, height: int = HEIGHT, seed: int = 0, folder: str = "shot") -> str:
+        wide = textured(width + count, height, seed)
+        (tmp_path / folder).mkdir(exist_ok=True)
+        for index in range(count):
+            frame = wide[:, count - index : count - index + width]
+            assert cv2.imwrite(str(tmp_path / folder / f"shot_{first + index:04d}.png"), frame)
+        return str(tmp_path / folder / "shot_####.png")
+
+    return write
+
+
+@pytest.fixture
+def painting(tmp_path: Path) -> str:
+    path = tmp_path / "painting.png"
+    assert cv2.imwrite(str(path), cv2.applyColorMap(textured(60, 44, seed=9)[..., 0], cv2.COLORMAP_TWILIGHT))
+    return str(path)
+
+
+@pytest.fixture
+def make(shot: Callable[..., str], painting: str, tmp_path: Path) -> Callable[..., Any]:
+    """A quick job of four frames, with more settings."""
+    from core.job import make_job
+
+    def job(pattern: str | None = None, *, existing: str = "error", folder: str = "out", offset: int = 0, per_frame: Any = None, **settings: Any):
+        return make_job(
+            {
+                "schema": 1,
+                "content": {"pattern": pattern or shot(), "offset": offset},
+                "styles": [{"path": painting}],
+                "output": {"folder": str(tmp_path / folder), "name": "shot", "existing": existing},
+                "settings": {**QUICK, **settings},
+                "per_frame": per_frame or {},
+            }
+        )
+
+    return job
+
+
+class Events(list):
+    """A listener that keeps what it is told."""
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        self.append(event)
+
+    def of(self, name: str) -> list[dict[str, Any]]:
+        return [event for event in self if event["event"] == name]
+
+
+@pytest.fixture
+def run(weights: Path) -> Callable[..., tuple[int, Events]]:
+    """Checks and runs a job in this process; gives its exit status and events."""
+
+    def run(job: Any, *, listener: Any = None, cancel: threading.Event | None = None) -> tuple[int, Events]:
+        from core.worker import run_job
+
+        events = Events()
+
+        def both(event: dict[str, Any]) -> None:
+            events(event)
+            if listener:
+                listener(event)
+
+        with job.open_content() as source:
+            job.check(source)
+            return run_job(job, source, both, cancel or threading.Event()), events
+
+    return run
