@@ -93,13 +93,16 @@ class Job:
     def _project(self) -> Path:
         return self.order.extracted / "project.blend"
 
-    def update(self) -> None:
-        """Read what the processes said and go on; returns at once."""
+    def update(self) -> bool:
+        """Read what the processes said and go on; returns at once, and whether there was anything new."""
+        before = self.state
+        heard = False
         try:
             if self.state == "waiting":
                 self._start()
             if self._process is not None:
                 for message in self._process.messages():
+                    heard = True
                     self._handle(message)
                     if self.listener:
                         self.listener(self)
@@ -107,6 +110,7 @@ class Job:
                     self._process_ended(code)
         except (OSError, Refused) as error:
             self._end("failed", FAILED, str(error))
+        return heard or self.state != before
 
     def cancel(self) -> None:
         """Stop; finished frames stay, and the same settings go on from there."""
@@ -263,12 +267,11 @@ def enqueue(job: Job) -> None:
 
 def _tick() -> float | None:
     job = next((job for job in JOBS if not job.ended), None)
-    if job is not None:
-        job.update()
+    if job is not None and job.update():
         if job.state == "done":
             with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
                 bpy.ops.ed.undo_push(message="Stylize Strip")
-    _redraw()
+        _redraw()
     return INTERVAL if any(not job.ended for job in JOBS) else None
 
 
@@ -276,7 +279,10 @@ def _redraw() -> None:
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type == "SEQUENCE_EDITOR":
-                area.tag_redraw()
+                for region in area.regions:
+                    # The sidebar alone: drawing the preview anew at every message would slow down the job that it waits for.
+                    if region.type == "UI":
+                        region.tag_redraw()
 
 
 def run(job: Job) -> None:

@@ -1,0 +1,166 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.build_extension import ROOT
+
+MakeStrip = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Only dry runs here, so any interpreter will do.
+    monkeypatch.setenv("BRUSHFLOW_ENGINE_PYTHON", sys.executable)
+
+
+@pytest.fixture
+def execute(extension: None) -> Callable[..., int]:
+    from bl_ext.user_default.brushflow.addon import cli
+
+    return lambda *arguments: cli.execute(list(arguments))
+
+
+@pytest.fixture
+def planned(execute: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> Callable[..., list[dict[str, Any]]]:
+    """The job files of a dry run."""
+
+    def run(*arguments: str) -> list[dict[str, Any]]:
+        capsys.readouterr()
+        assert execute("--dry-run", *arguments) == 0, capsys.readouterr().err
+        text, jobs = capsys.readouterr().out.strip(), []
+        while text:
+            job, end = json.JSONDecoder().raw_decode(text)
+            jobs.append(job)
+            text = text[end:].strip()
+        return jobs
+
+    return run
+
+
+@pytest.fixture
+def refusal(execute: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """Exit code and the sentence of a command that is refused."""
+
+    def run(*arguments: str) -> tuple[int, str]:
+        capsys.readouterr()
+        code = execute("--dry-run", *arguments)
+        return code, capsys.readouterr().err.strip()
+
+    return run
+
+
+@pytest.fixture
+def strip(project: Path, image_strip: MakeStrip) -> Any:
+    return image_strip(count=4, start=10)
+
+
+def test_everything_can_be_given_on_the_command_line(planned: Callable[..., Any], strip: Any, painting: Path, tmp_path: Path) -> None:
+    (job,) = planned(
+        "--scene", "Scene", "--strip", "shot", "--style", f"{painting}=0.5", "--style", str(painting), "--preset", "draft",
+        "--set", "iterations=3", "--set", "long_term=1,2", "--set", "strength=0.25", "--frames", "11-12", "--output", str(tmp_path / "out"),
+    )  # fmt: skip
+    assert [style["weight"] for style in job["styles"]] == [0.5, 1.0]
+    settings = job["settings"]
+    assert (settings["iterations"], settings["long_term"], settings["strength"], settings["resolution"]) == (3, [1, 2], 0.25, 0.5)
+    assert (job["content"]["first"], job["content"]["last"]) == (102, 103)
+    assert job["output"] == {"folder": str(tmp_path / "out" / "shot"), "name": "shot", "existing": "resume"}
+
+
+def test_without_a_name_the_active_strip_is_meant(planned: Callable[..., Any], scene: Any, strip: Any, painting: Path) -> None:
+    scene.sequence_editor.strips.new_meta("other", 4, 1)
+    assert [job["output"]["name"] for job in planned("--style", str(painting))] == ["shot"]
+
+
+def test_the_only_strip_that_can_be_painted_needs_no_name(planned: Callable[..., Any], scene: Any, strip: Any, painting: Path) -> None:
+    scene.sequence_editor.active_strip = None
+    assert [job["output"]["name"] for job in planned("--style", str(painting))] == ["shot"]
+
+
+def test_all_means_strips_with_a_painting_or_with_style_all_that_can_be_painted(
+    planned: Callable[..., Any], image_strip: MakeStrip, strip: Any, painting: Path
+) -> None:
+    second, third = image_strip(name="second"), image_strip(name="third")
+    second.brushflow.styles.add().path = str(painting)
+    third.lock = True
+    assert [job["output"]["name"] for job in planned("--all")] == ["second"]
+    assert [job["output"]["name"] for job in planned("--all", "--style", str(painting))] == ["shot", "second"]
+
+
+def test_the_strips_own_settings_hold_where_nothing_else_is_said(planned: Callable[..., Any], strip: Any, painting: Path) -> None:
+    strip.brushflow.styles.add().path = str(painting)
+    strip.brushflow_style_weight = 300
+    strip.brushflow.frame_range, strip.brushflow.frame_start, strip.brushflow.frame_end = "CUSTOM", 12, 13
+    (job,) = planned()
+    assert job["settings"]["style_weight"] == 300
+    assert (job["content"]["first"], job["content"]["last"]) == (103, 104)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--strip", "sho"], "There is no strip 'sho' in the scene 'Scene'; there is 'shot'."),
+        (["--scene", "X"], "There is no scene 'X'; there is 'Scene'."),
+        (["--preset", "best"], "choose from"),
+        (["--set", "iteration=3"], "did you mean 'iterations'?"),
+        (["--set", "iterations=many"], "iterations takes a whole number, not 'many'."),
+        (["--set", "strength=3"], "strength must lie between 0 and 1"),
+        (["--set", "strength"], "--set takes KEY=VALUE, not 'strength'."),
+        (["--frames", "5-a"], "--frames takes a range such as 50-73, not '5-a'."),
+        (["--frames", "9-5"], "so 5-9."),
+        (["--resume", "--overwrite"], "not allowed with argument"),
+        (["--colour"], "--help lists what there is."),
+        (["--all"], "name one with --style"),
+    ],
+)
+def test_wrong_use_is_one_sentence_and_exit_2(refusal: Callable[..., Any], strip: Any, arguments: list[str], sentence: str) -> None:
+    code, text = refusal(*arguments)
+    assert code == 2
+    assert sentence in text
+    assert len(text.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "has no painting yet"),
+        (["--style", "gone.jpg"], "gone.jpg does not exist"),
+        (["--style", "{painting}", "--frames", "900-901"], "is not seen on frames 900-901"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence_and_exit_1(
+    refusal: Callable[..., Any], strip: Any, painting: Path, arguments: list[str], sentence: str
+) -> None:
+    code, text = refusal(*(argument.format(painting=painting) for argument in arguments))
+    assert code == 1
+    assert sentence in text
+    assert len(text.splitlines()) == 1
+
+
+def test_a_missing_environment_is_exit_1(
+    refusal: Callable[..., Any], strip: Any, painting: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRUSHFLOW_ENGINE_PYTHON", "/no/such/python")
+    assert refusal("--style", str(painting))[0] == 1
+
+
+def test_the_command_works_on_a_checkout_with_the_bpy_package(project: Path, strip: Any, painting: Path) -> None:
+    import bpy
+
+    bpy.ops.wm.save_mainfile()
+    command = [sys.executable, str(ROOT / "scripts" / "headless.py")]
+    done = subprocess.run([*command, str(project), "--dry-run", "--style", str(painting)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert '"name": "shot"' in done.stdout
+    wrong = subprocess.run([*command, str(project), "--strip", "x"], capture_output=True, text=True, check=False)
+    assert (wrong.returncode, wrong.stderr.strip()[:9]) == (2, "brushflow")
+    assert subprocess.run([*command, "gone.blend"], capture_output=True, check=False).returncode == 2
