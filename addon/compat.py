@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import bpy
 
@@ -40,7 +41,8 @@ _HAS_SEQUENCER_SCENE = "sequencer_scene" in bpy.types.WorkSpace.bl_rna.propertie
 
 def edit_scene(context: bpy.types.Context) -> bpy.types.Scene:
     """The scene whose strips the sequencer edits; since 5.0 the workspace can name another than the window's."""
-    return getattr(context, "sequencer_scene", None) or context.scene
+    scene: Any = getattr(context, "sequencer_scene", None) or context.scene
+    return scene
 
 
 @contextmanager
@@ -109,7 +111,7 @@ def fcurves(owner: bpy.types.ID) -> Iterator[bpy.types.FCurve]:
                 yield from bag.fcurves
 
 
-def set_image_format(settings: bpy.types.ImageFormatSettings, file_format: str) -> None:
+def set_image_format(settings: bpy.types.ImageFormatSettings, file_format: Any) -> None:
     """Choose a still image format; since 5.0 the kind of media has to be chosen before it."""
     if hasattr(settings, "media_type"):
         settings.media_type = "IMAGE"

@@ -63,7 +63,7 @@ def _isolate(scene: bpy.types.Scene, name: str) -> None:
     strip.blend_alpha = 1.0
 
 
-def _separate(scene: bpy.types.Scene, meta: bpy.types.MetaStrip) -> None:
+def _separate(scene: bpy.types.Scene, meta: bpy.types.Strip) -> None:
     editor = scene.sequence_editor
     while editor.meta_stack:
         editor.display_stack(None)
@@ -86,7 +86,7 @@ def _drop_animation(scene: bpy.types.Scene, name: str, attributes: tuple[str, ..
 
 
 def _configure(scene: bpy.types.Scene) -> None:
-    render = scene.render
+    render: Any = scene.render
     # The edit scene itself is not rendered, so its engine does not matter; that of an add-on would not be found here.
     render.engine = "BLENDER_WORKBENCH"
     render.use_sequencer = True

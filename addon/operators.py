@@ -5,6 +5,7 @@
 # mypy: disable-error-code="valid-type"
 
 import os
+from typing import Any
 
 import bpy
 from bpy.props import CollectionProperty, IntProperty, StringProperty
@@ -49,7 +50,7 @@ class SEQUENCER_OT_brushflow_stylize(_OnStrip, bpy.types.Operator):
             return False
         return super().poll(context)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[Any]:
         strip = active_strip(context)
         assert strip
         try:
@@ -82,7 +83,7 @@ class SEQUENCER_OT_brushflow_cancel(bpy.types.Operator):
         job = worker.job_of(active_strip(context))
         return job is not None and not job.ended
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[Any]:
         job = worker.job_of(active_strip(context))
         assert job
         job.cancel()
@@ -109,7 +110,7 @@ class SEQUENCER_OT_brushflow_reveal(bpy.types.Operator):
         job = worker.job_of(strip)
         return str(job.order.folder) if job else None
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[Any]:
         folder = self._folder(context)
         assert folder
         bpy.ops.wm.path_open(filepath=folder)
@@ -127,7 +128,7 @@ class SEQUENCER_OT_brushflow_style_add(_OnStrip, bpy.types.Operator, ImportHelpe
     directory: StringProperty(subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"})
     filter_glob: StringProperty(default=";".join(f"*{suffix}" for suffix in sorted(bpy.path.extensions_image)), options={"HIDDEN"})
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[Any]:
         strip = active_strip(context)
         assert strip
         chosen = [os.path.join(self.directory, one.name) for one in self.files if one.name] or [self.filepath]  # noqa: PTH118
@@ -146,7 +147,7 @@ class SEQUENCER_OT_brushflow_style_remove(_OnStrip, bpy.types.Operator):
 
     index: IntProperty(options={"HIDDEN"})
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> set[Any]:
         strip = active_strip(context)
         assert strip
         strip.brushflow.styles.remove(self.index)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -167,7 +167,7 @@ class _Wanted:
             return False
 
 
-def _by_frame(values: dict[str, Sequence[float]], first: int) -> dict[str, dict[int, float]]:
+def _by_frame(values: Mapping[str, Sequence[float]], first: int) -> dict[str, dict[int, float]]:
     return {name: dict(enumerate(one, first)) for name, one in values.items()}
 
 

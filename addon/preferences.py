@@ -59,7 +59,7 @@ class BrushflowPreferences(bpy.types.AddonPreferences):
                 column.label(text=line)
 
 
-def draw_sentence(layout: bpy.types.UILayout, sentence: str, icon: str = "NONE", width: int = 80) -> None:
+def draw_sentence(layout: bpy.types.UILayout, sentence: str, icon: Any = "NONE", width: int = 80) -> None:
     """A sentence over as many lines as it takes; labels do not wrap by themselves."""
     column = layout.column(align=True)
     for number, line in enumerate(textwrap.wrap(sentence, width)):
@@ -109,7 +109,7 @@ class PREFERENCES_OT_brushflow_install(bpy.types.Operator):
             return False
         return not _is_busy()
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
+    def execute(self, _context: bpy.types.Context) -> set[Any]:
         _start(runtime.Activity(uv=runtime.find_uv(), install=True))
         return {"FINISHED"}
 
@@ -124,7 +124,7 @@ class PREFERENCES_OT_brushflow_install_cancel(bpy.types.Operator):
     def poll(cls, _context: bpy.types.Context) -> bool:
         return _is_busy()
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
+    def execute(self, _context: bpy.types.Context) -> set[Any]:
         assert BrushflowPreferences.activity
         BrushflowPreferences.activity.cancel()
         return {"FINISHED"}
@@ -140,7 +140,7 @@ class PREFERENCES_OT_brushflow_check(bpy.types.Operator):
     def poll(cls, _context: bpy.types.Context) -> bool:
         return not _is_busy()
 
-    def execute(self, _context: bpy.types.Context) -> set[str]:
+    def execute(self, _context: bpy.types.Context) -> set[Any]:
         _start(runtime.Activity(uv=None, install=False))
         return {"FINISHED"}
 

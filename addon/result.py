@@ -24,9 +24,9 @@ def lay(order: Order) -> bpy.types.ImageStrip:
 
     Raises Refused where the scene or a painted frame has gone.
     """
-    scene = bpy.data.scenes.get(order.source.scene)
-    if scene is None:
+    if order.source.scene not in bpy.data.scenes:
         raise Refused(f"The scene '{order.source.scene}' is gone, so the painted frames were only left in {order.folder}.")
+    scene = bpy.data.scenes[order.source.scene]
     files = [order.frame_file(frame) for frame in range(order.source.first, order.source.last + 1)]
     missing = [path for path in files if not path.is_file()]
     if missing:
@@ -36,7 +36,7 @@ def lay(order: Order) -> bpy.types.ImageStrip:
     # The source may have been moved while it was painted.
     moved = 0 if original is None else compat.content_start(original) - compat.content_trim_start(original) - 1 - order.source.shift
     left, right = order.source.left + moved, order.source.right + moved
-    result = find_result(scene, order.job_id, order.version)
+    result: Any = find_result(scene, order.job_id, order.version)
     if result is None:
         meta = original.parent_meta() if original else None
         siblings, channels = (meta.strips, meta.channels) if meta else (editor.strips, editor.channels)
@@ -67,6 +67,7 @@ def find_original(scene: bpy.types.Scene, order: Order) -> bpy.types.Strip | Non
 
 def find_result(scene: bpy.types.Scene, job_id: str, version: int) -> bpy.types.ImageStrip | None:
     """The strip that shows a job's painted frames."""
+    strip: Any
     for strip in strips_of(scene):
         group = strip.brushflow
         if strip.type == "IMAGE" and group.source_strip and group.source_job == job_id and group.version == version and not strip.lock:
