@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import bpy
+import bpy.utils.previews
 
 from ..core.settings import specs
 from . import ADDON_ID, Refused, runtime, worker
@@ -59,6 +62,11 @@ def _characters(context: bpy.types.Context) -> int:
 
 def _draw_styles(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     styles = strip.brushflow.styles
+    there = [path for path in (absolute(style.path) for style in styles if style.path) if path.is_file()]
+    if there:
+        row = layout.row()
+        for path in there:
+            row.template_icon(icon_value=_thumbnail(path), scale=5.0)
     column = layout.column(align=True)
     column.use_property_split = False
     for index, style in enumerate(styles):
@@ -70,6 +78,18 @@ def _draw_styles(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
             weight.prop(style, "weight", text="")
         row.operator("sequencer.brushflow_style_remove", text="", icon="X").index = index
     column.operator("sequencer.brushflow_style_add", icon="ADD")
+
+
+_thumbnails: bpy.utils.previews.ImagePreviewCollection | None = None
+
+
+def _thumbnail(path: Path) -> int:
+    """The icon of a picture; Blender loads it when it is first shown."""
+    assert _thumbnails is not None
+    name = str(path)
+    if name not in _thumbnails:
+        _thumbnails.load(name, name, "IMAGE")
+    return int(_thumbnails[name].icon_id)
 
 
 def _draw_start(layout: bpy.types.UILayout, strip: bpy.types.Strip, job: worker.Job | None, width: int) -> None:
@@ -113,7 +133,7 @@ def _draw_running(layout: bpy.types.UILayout, job: worker.Job) -> None:
     if progress.seconds is not None:
         column.label(text=f"{progress.seconds:.1f} s a frame on {progress.device}")
     if progress.loss is not None:
-        column.label(text=f"Iteration {progress.iteration}, loss {progress.loss:.4g}")
+        column.label(text=f"Iteration {progress.iteration} of {progress.limit}, loss {progress.loss:.4g}")
 
 
 def _draw_outcome(layout: bpy.types.UILayout, job: worker.Job, width: int) -> None:
@@ -234,4 +254,16 @@ _CLASSES = (
     SEQUENCER_PT_brushflow_advanced,
     SEQUENCER_PT_brushflow_output,
 )
-register, unregister = bpy.utils.register_classes_factory(_CLASSES)
+_register_classes, _unregister_classes = bpy.utils.register_classes_factory(_CLASSES)
+
+
+def register() -> None:
+    global _thumbnails
+    _thumbnails = bpy.utils.previews.new()
+    _register_classes()
+
+
+def unregister() -> None:
+    _unregister_classes()
+    assert _thumbnails is not None
+    bpy.utils.previews.remove(_thumbnails)
