@@ -18,6 +18,7 @@ __all__ = [
     "content_duration",
     "content_start",
     "content_trim_start",
+    "copy_fcurve",
     "edit_scene",
     "editing",
     "fcurves",
@@ -26,6 +27,7 @@ __all__ = [
     "set_content_start",
     "set_handles",
     "set_image_format",
+    "strip_path",
     "working_space",
 ]
 
@@ -99,8 +101,35 @@ def set_handles(strip: bpy.types.Strip, left: int, right: int) -> None:
     setattr(strip, _RIGHT, right)
 
 
+def strip_path(strip: bpy.types.Strip, attribute: str) -> str:
+    """The data path of a strip's attribute, from its scene."""
+    return f'sequence_editor.strips_all["{bpy.utils.escape_identifier(strip.name)}"].{attribute}'
+
+
 def fcurves(owner: bpy.types.ID) -> Iterator[bpy.types.FCurve]:
     """The F-Curves that animate `owner`."""
+    for bag in _channelbags(owner):
+        yield from bag.fcurves
+
+
+def copy_fcurve(owner: bpy.types.ID, path: str, copy_path: str) -> None:
+    """Animate `copy_path` as `path` is, if it is animated by keyframes; other animation of `copy_path` is replaced."""
+    for bag in _channelbags(owner):
+        original = bag.fcurves.find(path)
+        if original is None:
+            continue
+        if (old := bag.fcurves.find(copy_path)) is not None:
+            bag.fcurves.remove(old)
+        copy = bag.fcurves.new(copy_path)
+        copy.extrapolation = original.extrapolation
+        copy.keyframe_points.add(len(original.keyframe_points))
+        for new, key in zip(copy.keyframe_points, original.keyframe_points, strict=True):
+            for attribute in ("interpolation", "easing", "handle_left_type", "handle_right_type", "co", "handle_left", "handle_right"):
+                setattr(new, attribute, getattr(key, attribute))
+        copy.update()
+
+
+def _channelbags(owner: bpy.types.ID) -> Iterator[Any]:
     animation = owner.animation_data
     if animation is None or animation.action is None or animation.action_slot is None:
         return
@@ -108,7 +137,7 @@ def fcurves(owner: bpy.types.ID) -> Iterator[bpy.types.FCurve]:
         for strip in layer.strips:
             bag = strip.channelbag(animation.action_slot)
             if bag is not None:
-                yield from bag.fcurves
+                yield bag
 
 
 def set_image_format(settings: bpy.types.ImageFormatSettings, file_format: Any) -> None:

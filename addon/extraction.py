@@ -53,10 +53,10 @@ def _isolate(scene: bpy.types.Scene, name: str) -> None:
     editor = scene.sequence_editor
     while (parent := editor.strips_all[name].parent_meta()) is not None:
         _separate(scene, parent)
-    _drop_animation(scene, name, ("blend_alpha", "mute"))
     strip = editor.strips_all[name]
+    _drop_animation(scene, strip, "blend_alpha")
     for other in editor.strips:
-        _drop_animation(scene, other.name, ("mute",))
+        _drop_animation(scene, other, "mute")
         other.mute = other != strip
     editor.channels[strip.channel].mute = False
     strip.blend_type = "REPLACE"
@@ -78,10 +78,9 @@ def _separate(scene: bpy.types.Scene, meta: bpy.types.Strip) -> None:
         bpy.ops.sequencer.meta_separate()
 
 
-def _drop_animation(scene: bpy.types.Scene, name: str, attributes: tuple[str, ...]) -> None:
-    path = f'sequence_editor.strips_all["{bpy.utils.escape_identifier(name)}"]'
-    for curve in list(compat.fcurves(scene)):
-        if curve.data_path in [f"{path}.{attribute}" for attribute in attributes]:
+def _drop_animation(scene: bpy.types.Scene, strip: bpy.types.Strip, attribute: str) -> None:
+    for curve in compat.fcurves(scene):
+        if curve.data_path == compat.strip_path(strip, attribute):
             curve.mute = True
 
 

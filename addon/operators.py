@@ -55,13 +55,13 @@ class SEQUENCER_OT_brushflow_stylize(_OnStrip, bpy.types.Operator):
         assert strip
         try:
             job = worker.Job(take(compat.edit_scene(context), strip))
+            if not bpy.app.background:
+                worker.enqueue(job)
+                return {"FINISHED"}
+            worker.run(job)
         except Refused as refused:
             self.report({"ERROR"}, str(refused))
             return {"CANCELLED"}
-        if not bpy.app.background:
-            worker.enqueue(job)
-            return {"FINISHED"}
-        worker.run(job)
         progress = job.progress
         if job.state == "failed":
             self.report({"ERROR"}, f"{progress.message} {progress.hint}".strip())

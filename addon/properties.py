@@ -232,11 +232,10 @@ def per_frame(scene: bpy.types.Scene, strip: bpy.types.Strip, frames: range) -> 
 
     Read from the F-Curves, not by moving the playhead, which would evaluate the whole scene at every frame.
     """
-    name_in_path = bpy.utils.escape_identifier(strip.name)
     values: dict[str, list[float]] = {}
     curves = {curve.data_path: curve for curve in compat.fcurves(scene) if not curve.mute}
     for name in animatable():
-        curve = curves.get(f'sequence_editor.strips_all["{name_in_path}"].{flat_name(name)}')
+        curve = curves.get(compat.strip_path(strip, flat_name(name)))
         if curve is None:
             continue
         one = spec(name)

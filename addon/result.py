@@ -51,6 +51,7 @@ def lay(order: Order) -> bpy.types.ImageStrip:
     group.source_job, group.source_strip, group.version = order.job_id, order.source.strip, order.version
     if original is not None:
         result.blend_type, result.blend_alpha, result.color_tag = original.blend_type, original.blend_alpha, original.color_tag
+        compat.copy_fcurve(scene, compat.strip_path(original, "blend_alpha"), compat.strip_path(result, "blend_alpha"))
         # Of a strip that was painted in part, the rest is to be seen as before.
         covered = left <= compat.left_handle(original) and compat.right_handle(original) <= right
         original.mute = original.mute or (order.mute_original and covered)

@@ -188,7 +188,7 @@ _ANIMATED = ("transform.", "crop.", "strobe", *_UNTOUCHED)
 
 def _is_animated(strip: bpy.types.Strip) -> bool:
     """Whether F-Curves or drivers move what _own_files looks at."""
-    path = f'sequence_editor.strips_all["{bpy.utils.escape_identifier(strip.name)}"].'
+    path = compat.strip_path(strip, "")
     scene: Any = strip.id_data
     curves = [*compat.fcurves(scene), *(scene.animation_data.drivers if scene.animation_data else ())]
     return any(curve.data_path.startswith(path) and curve.data_path.removeprefix(path).startswith(_ANIMATED) for curve in curves)

@@ -83,11 +83,15 @@ class Job:
         return self.exit_code is not None
 
     def prepare(self) -> None:
-        """Take a picture of the project as it is now, so that later changes to it do not reach this job."""
-        self.order.folder.mkdir(parents=True, exist_ok=True)
-        if self.order.source.files is None:
-            shutil.rmtree(self.order.extracted, ignore_errors=True)
-            source.save_copy(self._project)
+        """Take a picture of the project as it is now, so that later changes to it do not reach this job; raises Refused."""
+        try:
+            self.order.folder.mkdir(parents=True, exist_ok=True)
+            if self.order.source.files is None:
+                shutil.rmtree(self.order.extracted, ignore_errors=True)
+                source.save_copy(self._project)
+        except (OSError, RuntimeError) as error:
+            reason = getattr(error, "strerror", None) or str(error).strip()
+            raise Refused(f"The output folder {self.order.folder} cannot be written to ({reason}); choose another.") from error
 
     @property
     def _project(self) -> Path:
@@ -257,7 +261,7 @@ def job_of(strip: bpy.types.Strip | None) -> Job | None:
 
 
 def enqueue(job: Job) -> None:
-    """Let a job run after those before it, watched by a timer."""
+    """Let a job run after those before it, watched by a timer; raises Refused."""
     job.prepare()
     JOBS[:] = [other for other in JOBS if not (other.ended and other.order.job_id == job.order.job_id)]
     JOBS.append(job)
@@ -286,7 +290,7 @@ def _redraw() -> None:
 
 
 def run(job: Job) -> None:
-    """Run a job to its end, for Blender without a window; Ctrl-C cancels it."""
+    """Run a job to its end, for Blender without a window; Ctrl-C cancels it. Raises Refused."""
     job.prepare()
     while not job.ended:
         try:

@@ -108,6 +108,22 @@ def test_the_original_is_muted_only_if_wanted_and_gives_its_blending(
     assert strip.mute
 
 
+def test_a_fade_of_the_original_fades_its_result_too(
+    result: Any, project: Path, scene: Any, image_strip: MakeStrip, order_for: Callable[..., Any]
+) -> None:
+    strip = image_strip()
+    for frame, alpha in ((10, 0.0), (12, 1.0)):
+        strip.blend_alpha = alpha
+        strip.keyframe_insert("blend_alpha", frame=frame)
+    order = order_for(strip)
+    for _ in range(2):
+        laid = result.lay(order)
+        for frame in (10, 11, 12):
+            scene.frame_set(frame)
+            assert laid.blend_alpha == pytest.approx(strip.blend_alpha)
+    assert strip.blend_alpha == 1.0
+
+
 def test_a_strip_that_was_moved_and_renamed_meanwhile_gets_its_result_where_it_is_now(
     result: Any, compat: Any, project: Path, image_strip: MakeStrip, order_for: Callable[..., Any]
 ) -> None:

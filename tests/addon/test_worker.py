@@ -1,0 +1,135 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a job makes of the engine's messages, and its failures; whole runs are in tests/end_to_end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def worker(extension: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    from bl_ext.user_default.brushflow.addon import worker
+
+    monkeypatch.setenv("BRUSHFLOW_ENGINE_PYTHON", sys.executable)
+    yield worker
+    worker.JOBS.clear()
+
+
+@pytest.fixture
+def strip(project: Path, image_strip: Callable[..., Any], painting: Path) -> Any:
+    strip = image_strip()
+    strip.brushflow.styles.add().path = str(painting)
+    return strip
+
+
+@pytest.fixture
+def new_job(worker: Any, scene: Any, strip: Any) -> Callable[[], Any]:
+    from bl_ext.user_default.brushflow.addon.order import take
+
+    return lambda: worker.Job(take(scene, strip))
+
+
+@pytest.fixture
+def engine_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """Puts a small program into the place of the engine: it says `lines` and ends with `code`."""
+
+    def put(*lines: str, code: int = 0, listen: bool = False) -> None:
+        from bl_ext.user_default.brushflow.addon import runtime
+
+        core = tmp_path / "engine.py"
+        wait = "sys.stdin.readline()" if listen else ""
+        core.write_text(f"import sys\nfor line in {lines!r}: print(line, flush=True)\n{wait}\nsys.exit({code})\n")
+        monkeypatch.setattr(runtime, "CORE", core)
+
+    return put
+
+
+READY = '{"event": "ready", "protocol": 1, "total": 3, "device": "cpu"}'
+
+
+def test_an_error_event_is_shown_in_the_engines_words(worker: Any, new_job: Callable[[], Any], engine_says: Callable[..., None]) -> None:
+    engine_says(READY, '{"event": "error", "code": "memory", "message": "Too little memory.", "hint": "Lower it.", "log": ""}', code=1)
+    job = new_job()
+    worker.run(job)
+    assert (job.state, job.exit_code, job.progress.message, job.progress.hint) == ("failed", 1, "Too little memory.", "Lower it.")
+
+
+def test_an_engine_that_dies_without_a_word_is_told_with_its_log(
+    worker: Any, new_job: Callable[[], Any], engine_says: Callable[..., None]
+) -> None:
+    engine_says(READY, code=9)
+    job = new_job()
+    worker.run(job)
+    assert (job.state, job.exit_code) == ("failed", 1)
+    assert job.progress.message.startswith("The engine stopped without a word")
+    assert str(job.order.log_file) in job.progress.message
+
+
+def test_an_engine_of_another_protocol_is_stopped(worker: Any, new_job: Callable[[], Any], engine_says: Callable[..., None]) -> None:
+    engine_says(READY.replace('"protocol": 1', '"protocol": 2'), code=130, listen=True)
+    job = new_job()
+    worker.run(job)
+    assert (job.state, job.exit_code) == ("failed", 1)
+    assert "another protocol" in job.progress.message
+
+
+def test_progress_follows_the_events_even_where_a_frame_is_written_late(worker: Any, new_job: Callable[[], Any]) -> None:
+    job = new_job()
+    progress = job.progress
+    seen = []
+    for message in (
+        {"event": "ready", "protocol": 1, "total": 3, "device": "cpu"},
+        {"event": "frame_done", "index": 1, "total": 3, "seconds": 0.0, "eta": None, "kept": True},
+        {"event": "frame_started", "index": 2, "total": 3},
+        {"event": "iteration", "iteration": 50, "limit": 100, "losses": {"total": 9.0}},
+        {"event": "frame_started", "index": 3, "total": 3},
+        {"event": "frame_done", "index": 2, "total": 3, "seconds": 4.0, "eta": 4.0, "kept": False},
+        {"event": "iteration", "iteration": 100, "limit": 100, "losses": {"total": 8.0}},
+        {"event": "frame_done", "index": 3, "total": 3, "seconds": 4.0, "eta": 0.0, "kept": False},
+        {"event": "warning", "code": "clipped", "message": "Some values are brighter than white."},
+    ):
+        job._handle(message)
+        seen.append(progress.factor)
+    assert seen == sorted(seen)
+    assert (seen[0], seen[1], seen[3], seen[-1]) == (0, pytest.approx(1 / 3), pytest.approx(0.5), 1)
+    assert (progress.kept, progress.painted, progress.seconds, progress.loss) == (1, 2, 4.0, 8.0)
+    assert progress.warnings == ["Some values are brighter than white."]
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_in_one_sentence(worker: Any, strip: Any, tmp_path: Path) -> None:
+    import bpy
+
+    (tmp_path / "taken").touch()
+    strip.brushflow.output = "//taken/"
+    with pytest.raises(RuntimeError, match=r"The output folder .*taken.* cannot be written to \(.*\); choose another\."):
+        bpy.ops.sequencer.brushflow_stylize()
+
+
+def test_a_strip_that_cannot_be_rendered_is_told_and_leaves_no_copy_of_the_project(worker: Any, scene: Any, strip: Any) -> None:
+    from bl_ext.user_default.brushflow.addon.order import take
+
+    strip.use_flip_x = True
+    job = worker.Job(take(scene, strip))
+    job.prepare()
+    job._project.write_bytes(b"no project")
+    while not job.ended:
+        job.update()
+    assert job.state == "failed"
+    assert job.progress.message.startswith("Blender could not render the strip's frames")
+    assert not job.order.extracted.exists()
+
+
+def test_frames_that_the_engine_promised_but_did_not_write_are_told(
+    worker: Any, new_job: Callable[[], Any], engine_says: Callable[..., None]
+) -> None:
+    engine_says(READY)
+    job = new_job()
+    worker.run(job)
+    assert job.state == "failed"
+    assert "shot_0001.exr is gone" in job.progress.message
