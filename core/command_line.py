@@ -14,12 +14,13 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .events import Bar, JsonLines, Listener, claim_stdout
+from .events import Bar, JsonLines, Listener, claimed_stdout
 from .flow import FlowError, estimator, read_flo, write_flo
 from .frames import FrameError, open_source, read_image, write_gray
 from .job import SCHEMA, Job, JobError, load_job, make_job
@@ -87,12 +88,22 @@ def _stylize(options: argparse.Namespace) -> int:
         job = job.model_copy(update={"plan": load_job(recorded).plan})
     if options.dry_run:
         return _plan_only(job, as_json=options.json)
-    return _run_jobs([job], JsonLines(claim_stdout()) if options.json else Bar())
+    with _listener(as_json=options.json) as listener:
+        return _run_jobs([job], listener)
 
 
 def _run(options: argparse.Namespace) -> int:
-    listener = JsonLines(claim_stdout()) if options.supervised or options.json else Bar()
-    return _run_jobs((load_job(Path(path)) for path in options.jobs), listener, supervised=options.supervised)
+    with _listener(as_json=options.supervised or options.json) as listener:
+        return _run_jobs((load_job(Path(path)) for path in options.jobs), listener, supervised=options.supervised)
+
+
+@contextmanager
+def _listener(*, as_json: bool) -> Iterator[Listener]:
+    if as_json:
+        with claimed_stdout() as stream:
+            yield JsonLines(stream)
+    else:
+        yield Bar()
 
 
 def _run_jobs(jobs: Iterable[Job], listener: Listener, *, supervised: bool = False) -> int:
@@ -247,7 +258,8 @@ def _info(options: argparse.Namespace) -> int:
             found[network] = {"path": str(one.path), "sha256": one.sha256, "source": one.source, "published": one.published}
         except weights.WeightsError as problem:
             found[network] = {"problem": str(problem)}
-    facts = {"versions": versions(), "devices": available(), "weights": found, "presets": list(PRESETS), "settings": list(specs())}
+    facts: dict[str, Any] = {"versions": versions(), "devices": available(), "weights": found}
+    facts |= {"presets": list(PRESETS), "settings": list(specs())}
     if options.json:
         print(json.dumps(facts))
         return 0

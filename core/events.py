@@ -8,9 +8,11 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol, TextIO
 
-__all__ = ["PROTOCOL", "Bar", "JsonLines", "Listener", "claim_stdout"]
+__all__ = ["PROTOCOL", "Bar", "JsonLines", "Listener", "claimed_stdout"]
 
 PROTOCOL = 1
 
@@ -21,13 +23,20 @@ class Listener(Protocol):
     def __call__(self, event: dict[str, Any]) -> None: ...
 
 
-def claim_stdout() -> TextIO:
-    """File descriptor 1 for events alone: whatever libraries print goes to stderr from now on."""
+@contextmanager
+def claimed_stdout() -> Iterator[TextIO]:
+    """File descriptor 1 for events alone: whatever libraries print goes to stderr inside the block."""
     sys.stdout.flush()
-    events = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+    printed, descriptor = sys.stdout, os.dup(1)
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    return events
+    try:
+        with os.fdopen(os.dup(descriptor), "w", encoding="utf-8", newline="\n") as events:
+            yield events
+    finally:
+        sys.stdout = printed
+        os.dup2(descriptor, 1)
+        os.close(descriptor)
 
 
 class JsonLines:

@@ -17,7 +17,7 @@ from .settings import Settings, SettingsError, animatable, make_settings, spec
 
 __all__ = ["JOB_FILE", "SCHEMA", "Content", "Job", "JobError", "Output", "Style", "frame_path", "load_job", "make_job"]
 
-SCHEMA = 1
+SCHEMA: Literal[1] = 1
 JOB_FILE = "job.json"
 
 

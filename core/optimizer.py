@@ -90,7 +90,7 @@ class LBFGS:
     GRADIENT_STEP = 2.0
     """Mean absolute change of a value, of 255, in a step along the gradient."""
     LONGEST_STEP = 5.0
-    """Mean absolute change of a value, of 255, in the longest step. Measured: 3 to 8 serve alike, 16 and more are slower from noise."""
+    """Mean absolute change of a value, of 255, in the longest step. Measured: 3 to 8 serve alike, from 16 on noise takes longer."""
 
     def __init__(self, history: int = 20, learning_rate: float = 1.0) -> None:
         self.history = history

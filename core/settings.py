@@ -120,7 +120,7 @@ class Settings:
         "dis", "choice", "consistency", "Optical Flow", "What finds the motion between frames",
         choices=(("dis", "DIS", "Dense inverse search: fast, exact to a third of a pixel, loses motions over 30 pixels"),),
     )  # fmt: skip
-    mask: str = _define(
+    mask: Literal["soft", "binary"] = _define(
         "soft", "choice", "consistency", "Reliability Mask", "How pixels that come into view or lie on motion boundaries are left free",
         choices=(
             ("soft", "Soft", "Softened edges, as in the reference program"),
@@ -132,7 +132,7 @@ class Settings:
         "Distances of the earlier frames that a frame holds to, such as 1,2,4: areas that were hidden for a while return as they were",
         minimum=1, maximum=1000, unit="frames",
     )  # fmt: skip
-    combine: str = _define(
+    combine: Literal["nearest", "normalize"] = _define(
         "nearest", "choice", "consistency", "Combine", "How the masks of several earlier frames are combined",
         choices=(
             ("nearest", "Nearest First", "Each pixel holds to the nearest frame in which it can be trusted"),
@@ -216,7 +216,7 @@ class Settings:
         "Layers of the network whose correlations make the style",
     )  # fmt: skip
     # Output
-    highlights: str = _define(
+    highlights: Literal["clip", "keep"] = _define(
         "clip", "choice", "output", "Highlights", "What becomes of values brighter than display white",
         choices=(
             ("clip", "Clip", "Clip them to white"),

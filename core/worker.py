@@ -262,8 +262,11 @@ class _Run:
                 self._motion(index + 1, index)
         earlier = {}
         for other in step.needs:
-            motion = motions[other].result() if other in motions else None
-            earlier[other] = Earlier(self._result(other), motion and motion.flow, motion and motion.mask)
+            if other in motions:
+                motion = motions[other].result()
+                earlier[other] = Earlier(self._result(other), motion.flow, motion.mask)
+            else:
+                earlier[other] = Earlier(self._result(other))
 
         def report(progress: Progress) -> None:
             terms = dict(zip(Objective.TERMS, progress.terms, strict=True))

@@ -52,7 +52,9 @@ def make(shot: Callable[..., str], painting: str, tmp_path: Path) -> Callable[..
     """A quick job of four frames, with more settings."""
     from core.job import make_job
 
-    def job(pattern: str | None = None, *, existing: str = "error", folder: str = "out", offset: int = 0, per_frame: Any = None, **settings: Any):
+    def job(
+        pattern: str | None = None, *, existing: str = "error", folder: str = "out", offset: int = 0, per_frame: Any = None, **settings: Any
+    ):
         return make_job(
             {
                 "schema": 1,

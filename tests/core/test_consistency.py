@@ -125,7 +125,7 @@ def test_the_blur_is_the_gaussian_of_the_reference() -> None:
     """One pixel out of the frame in an else reliable map, against the taps exp(-x²/2σ²)."""
     flow, inverse = constant(0, 0), constant(0, 0)
     flow[10, 15] = np.nan
-    taps = np.exp(-np.arange(-2, 3) ** 2 / (2 * 0.8**2))
+    taps = np.exp(-(np.arange(-2, 3) ** 2) / (2 * 0.8**2))
     taps /= taps.sum()
     classes = reliability(flow, inverse)
     values = np.where(classes == Reliability.RELIABLE, 1.0, 0.0)

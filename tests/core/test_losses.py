@@ -142,7 +142,10 @@ def test_bfloat16_gives_nearly_the_gradient_of_float32(weights):
 
     tensors = load(verify("vgg16"))
     names = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu4_2", "relu5_1")
-    content, painting = random(1, 3, 48, 64, seed=1, scale=40, dtype=torch.float32), random(1, 3, 48, 64, seed=2, scale=60, dtype=torch.float32)
+    content, painting = (
+        random(1, 3, 48, 64, seed=1, scale=40, dtype=torch.float32),
+        random(1, 3, 48, 64, seed=2, scale=60, dtype=torch.float32),
+    )
     gradients = []
     for dtype in (torch.float32, torch.bfloat16):
         network = VGG(tensors, names, device=torch.device("cpu"), dtype=dtype)

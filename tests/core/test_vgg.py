@@ -20,7 +20,9 @@ def test_the_network_is_torchvisions(tensors):
     names = ("relu1_1", "relu2_2", "relu4_2", "relu5_3")
     theirs = torchvision.models.vgg16(weights=None).features.eval()
     numbers = [index for index, module in enumerate(theirs) if isinstance(module, torch.nn.Conv2d)]
-    state = {f"{n}.{part}": tensors[f"{name}.{part}"] for n, name in zip(numbers, layers("vgg16"), strict=True) for part in ("weight", "bias")}
+    state = {
+        f"{n}.{part}": tensors[f"{name}.{part}"] for n, name in zip(numbers, layers("vgg16"), strict=True) for part in ("weight", "bias")
+    }
     theirs.load_state_dict(state)
     image = torch.randn(1, 3, 37, 50, generator=torch.Generator().manual_seed(0)) * 60
     ours = VGG(tensors, names, device=CPU, dtype=torch.float32)(image)

@@ -78,7 +78,9 @@ def test_torchvisions_names_are_understood(real, cache):
     tensors = safetensors.torch.load_file(real)
     numbers = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
     names = list(w.load(w.Weights(real, w.NETWORKS["vgg16"], "", True)))[::2]
-    renamed = {f"features.{n}.{part}": tensors[f"{name[:7]}.{part}"] for n, name in zip(numbers, names, strict=True) for part in ("weight", "bias")}
+    renamed = {
+        f"features.{n}.{part}": tensors[f"{name[:7]}.{part}"] for n, name in zip(numbers, names, strict=True) for part in ("weight", "bias")
+    }
     own = cache / "torchvision.safetensors"
     safetensors.torch.save_file(renamed, own)
     assert w.fetch("vgg16", own).published

@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 Brushflow Authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+import itertools
 import json
 import threading
 from pathlib import Path
@@ -176,7 +177,7 @@ def test_the_temporal_loss_holds_a_moving_shot_together(make, run, tmp_path):
 
     def flicker(folder):
         frames = display(tmp_path / folder)
-        pairs = zip(frames, frames[1:], strict=False)
+        pairs = itertools.pairwise(frames)
         return np.mean([np.square(after[4:-4, 5:-4] - before[4:-4, 4:-5]).mean() for before, after in pairs])
 
     assert flicker("held") < flicker("free") / 4
