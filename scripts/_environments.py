@@ -149,7 +149,8 @@ def _environment(name: str, python: Path, files: list[str], packages: Sequence[s
         _say(f"Making the environment '{name}'{' (torch: a large download the first time)' if torch else ''}")
         run([uv, "venv", "--quiet", "--clear", "--python", python, folder])
         requirements = [part for file in files for part in ("-r", ROOT / file)]
-        install = [uv, "pip", "install", "--quiet", "--python", _python_of(folder), *requirements, *packages]
+        # Compiled now, because the engine runs with -B and would compile torch anew at each start.
+        install = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", _python_of(folder), *requirements, *packages]
         env = {**os.environ, **_index_of_pip()}
         try:
             # The build of torch that fits the graphics card, or the small one without; only torch's own site has them all.
