@@ -82,9 +82,9 @@ class LBFGS:
     so no decision has to come back to the host.
 
     Until a positive curvature is known, in the first step and as long as the loss is concave, as around a picture of weak noise, the
-    step follows the gradient and changes the picture by `GRADIENT_STEP` on average. The usual 1/|g| is far below what bfloat16 features can resolve:
-    the first pair would be noise, and the second step thrown away. No step is longer than `LONGEST_STEP`: without a line search
-    the first ones overshoot, and half of the evaluations are spent on the way back.
+    step follows the gradient and changes the picture by `GRADIENT_STEP` on average. The usual 1/|g| is far below what bfloat16
+    features can resolve: the first pair would be noise, and the second step thrown away. No step is longer than `LONGEST_STEP`:
+    without a line search the first ones overshoot, and half of the evaluations are spent on the way back.
     """
 
     GRADIENT_STEP = 2.0
