@@ -66,7 +66,7 @@ def _draw_styles(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     if there:
         row = layout.row()
         for path in there:
-            row.template_icon(icon_value=_thumbnail(path), scale=5.0)
+            row.template_icon(icon_value=_thumbnail(path), scale=4.0)
     column = layout.column(align=True)
     column.use_property_split = False
     for index, style in enumerate(styles):

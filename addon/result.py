@@ -42,6 +42,7 @@ def lay(order: Order) -> bpy.types.ImageStrip:
         siblings, channels = (meta.strips, meta.channels) if meta else (editor.strips, editor.channels)
         channel = _free_channel(siblings, channels, original.channel if original else 0, left, right)
         result = siblings.new_image(order.title, str(files[0]), channel, left, fit_method="ORIGINAL")
+        result.select = False
     _show_files(scene, result, files)
     compat.set_content_start(result, order.source.first + order.source.shift + moved)
     compat.set_handles(result, left, right)

@@ -83,6 +83,8 @@ def story(clip: Path, painting: Path, pictures: Path) -> Iterator[Callable[[], b
     open_project(clip, painting, folder)
     area = arrange(window)
     yield None
+    with bpy.context.temp_override(window=window):
+        bpy.ops.ed.undo_push(message="Set up")
     region(area, "UI").active_panel_category = "Brushflow"
     yield None
     with bpy.context.temp_override(window=window, area=area, region=region(area, "WINDOW")):
@@ -101,9 +103,21 @@ def story(clip: Path, painting: Path, pictures: Path) -> Iterator[Callable[[], b
     yield from picture(pictures / "panel_during.png")
     yield lambda: job.ended
     print(worker.headline(job), job.progress.message, flush=True)
+    assert seen() == [job.order.title]
     yield from picture(pictures / "panel_after.png")
-    assert job.state == "done"
-    assert [strip.name for strip in bpy.context.scene.sequence_editor.strips if not strip.mute] == [job.order.title]
+
+    # The result is one step of the undo history.
+    with bpy.context.temp_override(window=window):
+        bpy.ops.ed.undo()
+        assert seen() == [clip.stem]
+        bpy.ops.ed.redo()
+        assert seen() == [job.order.title]
+    print("undone and redone", flush=True)
+
+
+def seen() -> list[str]:
+    """Names of the strips that are not muted."""
+    return [strip.name for strip in bpy.context.scene.sequence_editor.strips if not strip.mute]
 
 
 def picture(path: Path) -> Iterator[Callable[[], bool] | None]:
