@@ -110,7 +110,7 @@ class PREFERENCES_OT_brushflow_install(bpy.types.Operator):
         return not _is_busy()
 
     def execute(self, _context: bpy.types.Context) -> set[Any]:
-        _start(runtime.Activity(uv=runtime.find_uv(), install=True))
+        _start(runtime.installation())
         return {"FINISHED"}
 
 
@@ -141,7 +141,7 @@ class PREFERENCES_OT_brushflow_check(bpy.types.Operator):
         return not _is_busy()
 
     def execute(self, _context: bpy.types.Context) -> set[Any]:
-        _start(runtime.Activity(uv=None, install=False))
+        _start(runtime.check())
         return {"FINISHED"}
 
 

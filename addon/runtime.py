@@ -10,15 +10,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
-import io
 import json
 import os
-import platform
 import shutil
 import sys
-import threading
-import urllib.request
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,30 +28,33 @@ __all__ = [
     "CORE",
     "EXTENSION",
     "Activity",
+    "Step",
+    "check",
     "clean_environment",
+    "complete_installation",
     "engine_command",
     "environment_folder",
     "fetch_uv",
     "find_python",
-    "find_uv",
+    "installation",
     "offline_reason",
+    "preferences",
 ]
 
 EXTENSION = Path(__file__).resolve().parents[1]
 CORE = EXTENSION / "core"
 REQUIREMENTS = EXTENSION / "requirements-engine.txt"
 
-UV_VERSION = "0.13.9"
-PACKAGE_INDEX = "https://pypi.org/pypi/uv/{version}/json"
-# The wheels of UV_VERSION; whatever address the index names, only these contents are ever run.
-UV_WHEELS = {
-    ("Linux", "x86_64"): "d7f459fe4fd247d830351c75686d3996ace3c6f3f728eb0e85a30b7ada0cef19",
-    ("Linux", "aarch64"): "5435c5ce14a56431208ca0996416d310f1598e8c2c8ba707688985a16bb82dbe",
-    ("Darwin", "arm64"): "66c512266d633bef48384a1f53003f41f2a8e7b36fe6e7fbfd3e0fd52d96fa63",
-    ("Darwin", "x86_64"): "c16ed11e013557536b3e60065f1b912f6407bd6518e041b961e23ef9e6b4fbf5",
-    ("Windows", "AMD64"): "6a44b2ed8111d2f60d2b92627c5dccda3f7ed7570b18ce115e569cd68c28246b",
-    ("Windows", "ARM64"): "eeb92051c2123b9730c46b04cc843cfa4bc7d7b0aec56df431a2215ef4cb0273",
-}
+UV = "uv==0.13.9"
+# The wheels for Linux (x86_64, aarch64), macOS (arm64, x86_64) and Windows (x64, arm64); wherever pip finds it, only these contents run.
+UV_HASHES = (
+    "d7f459fe4fd247d830351c75686d3996ace3c6f3f728eb0e85a30b7ada0cef19",
+    "5435c5ce14a56431208ca0996416d310f1598e8c2c8ba707688985a16bb82dbe",
+    "66c512266d633bef48384a1f53003f41f2a8e7b36fe6e7fbfd3e0fd52d96fa63",
+    "c16ed11e013557536b3e60065f1b912f6407bd6518e041b961e23ef9e6b4fbf5",
+    "6a44b2ed8111d2f60d2b92627c5dccda3f7ed7570b18ce115e569cd68c28246b",
+    "eeb92051c2123b9730c46b04cc843cfa4bc7d7b0aec56df431a2215ef4cb0273",
+)
 
 
 def preferences() -> bpy.types.AddonPreferences | None:
@@ -76,7 +74,7 @@ def find_python() -> Path:
         return _existing(Path(bpy.path.abspath(chosen.python)), "The preference Python names", "correct it in the preferences of Brushflow")
     if variable := os.environ.get("BRUSHFLOW_ENGINE_PYTHON"):
         return _existing(Path(variable), "The variable BRUSHFLOW_ENGINE_PYTHON names", "correct it")
-    made = _python_in(environment_folder())
+    made = _program(environment_folder(), "python")
     if (environment_folder() / _COMPLETE).is_file() and made.is_file():
         return made
     # Where bpy is a module of a Python that the user made, torch may lie beside it.
@@ -110,8 +108,9 @@ def environment_folder() -> Path:
 _COMPLETE = "brushflow-complete"
 
 
-def _python_in(folder: Path) -> Path:
-    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+def _program(environment: Path, name: str) -> Path:
+    """A program of a virtual environment."""
+    return environment / (f"Scripts/{name}.exe" if os.name == "nt" else f"bin/{name}")
 
 
 def offline_reason() -> str:
@@ -135,8 +134,7 @@ class Step:
 class Activity:
     """Commands that run one after the other while Blender stays usable, with what they say of themselves."""
 
-    def __init__(self, *, uv: Path | None, install: bool) -> None:
-        """Make the environment (`install`) and look at what is in it, or only look."""
+    def __init__(self, steps: Iterator[Step]) -> None:
         self.label = ""
         self.line = ""
         """The last line that was said."""
@@ -144,60 +142,21 @@ class Activity:
         self.info: dict[str, Any] = {}
         """What `core info` says."""
         self.ended = False
-        self._installs = install
-        self._uv = uv
-        self._failure = ""
-        self._fetching: threading.Thread | None = None
-        self._steps: Iterator[Step] = iter(())
+        self._steps = steps
         self._commands: Iterator[list[str]] = iter(())
         self._process: Process | None = None
-        if install and uv is None:
-            self._fetch(_fetched_uv())
-        else:
-            self._steps = self._plan()
-
-    def _fetch(self, program: Path) -> None:
-        def fetch() -> None:
-            try:
-                fetch_uv(program)
-                self._uv = program
-            except Refused as refused:
-                self._failure = str(refused)
-
-        self.label = "Fetching uv, which makes Python environments"
-        self._fetching = threading.Thread(target=fetch, name="brushflow-fetch", daemon=True)
-        self._fetching.start()
-
-    def _plan(self) -> Iterator[Step]:
-        if self._installs:
-            assert self._uv
-            yield from installation(self._uv)
-            yield Step("Looking at the engine", (_info_command(_python_in(environment_folder())),))
-            complete_installation()
-        else:
-            yield Step("Looking at the engine", (_info_command(find_python()),))
 
     def update(self) -> None:
         """Go on; returns at once."""
         if self.ended:
             return
-        if self._fetching is not None:
-            if self._fetching.is_alive():
-                return
-            self._fetching = None
-            if self._failure:
-                self._end(self._failure)
-                return
-            self._steps = self._plan()
         try:
             if self._process is None:
                 self._next_step()
             elif (code := self._read(self._process)) is not None:
                 self._process.close()
                 self._process = None
-                if code == 0:
-                    self._commands = iter(())
-                elif not self._next_command():
+                if code and not self._next_command():
                     self._end(f"{self.label} failed: {self.line or f'exit code {code}'}")
         except (Refused, OSError) as error:
             self._end(str(error))
@@ -215,7 +174,7 @@ class Activity:
         if step is None:
             self._end("")
             return
-        self.label, self._commands = step.label, iter(step.commands)
+        self.label, self.line, self._commands = step.label, "", iter(step.commands)
         self._next_command()
 
     def _next_command(self) -> bool:
@@ -235,20 +194,54 @@ class Activity:
         self._end("Canceled.")
 
 
-def installation(uv: Path) -> Iterator[Step]:
-    """The steps that make the environment."""
+def check() -> Activity:
+    """Ask the engine for its versions and devices."""
+
+    def steps() -> Iterator[Step]:
+        yield _look(find_python())
+
+    return Activity(steps())
+
+
+def installation() -> Activity:
+    """Make the engine's environment, with the uv on the PATH or one fetched for it."""
+    return Activity(_installation())
+
+
+def _installation() -> Iterator[Step]:
+    found = shutil.which("uv")
+    uv = Path(found) if found else _program(_uv_folder(), "uv")
+    if not uv.is_file():
+        yield from fetch_uv(_uv_folder())
     folder = environment_folder()
     venv = [str(uv), "venv", "--clear", "--no-config"]
     yield Step(
         "Making an environment with Python 3.12",
         ([*venv, "--managed-python", "--python", "3.12", str(folder)], [*venv, "--python", ">=3.11,<3.14", str(folder)]),
     )
-    install = [str(uv), "pip", "install", "--no-config", "--python", str(_python_in(folder)), "-r", str(REQUIREMENTS)]
+    python = _program(folder, "python")
+    install = [str(uv), "pip", "install", "--no-config", "--python", str(python), "-r", str(REQUIREMENTS)]
     yield Step("Installing the engine's packages", ([*install, "--torch-backend=auto"], install))
+    yield _look(python)
+    complete_installation()
 
 
-def _info_command(python: Path) -> list[str]:
-    return [str(python), "-I", "-B", str(CORE), "info", "--json"]
+def _uv_folder() -> Path:
+    return Path(bpy.utils.extension_path_user(ADDON_ID, path=UV.replace("==", "-")))
+
+
+def fetch_uv(folder: Path) -> Iterator[Step]:
+    """The steps that install uv to `folder`, by a pip of its own: Blender's Python is not touched and no address is written down here."""
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = folder / "requirement.txt"
+    wanted.write_text(" ".join([UV, *(f"--hash=sha256:{digest}" for digest in UV_HASHES)]) + "\n")
+    yield Step("Preparing to fetch uv, which makes Python environments", ([sys.executable, "-I", "-m", "venv", str(folder)],))
+    pip = [str(_program(folder, "python")), "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]
+    yield Step("Fetching uv", ([*pip, "--only-binary=:all:", "--require-hashes", "-r", str(wanted)],))
+
+
+def _look(python: Path) -> Step:
+    return Step("Looking at the engine", ([str(python), "-I", "-B", str(CORE), "info", "--json"],))
 
 
 def complete_installation() -> None:
@@ -258,44 +251,3 @@ def complete_installation() -> None:
     for old in folder.parent.glob("engine-*"):
         if old != folder:
             shutil.rmtree(old, ignore_errors=True)
-
-
-def find_uv() -> Path | None:
-    """uv on the PATH, or the one fetched earlier."""
-    found = shutil.which("uv")
-    fetched = _fetched_uv()
-    return Path(found) if found else fetched if fetched.is_file() else None
-
-
-def _fetched_uv() -> Path:
-    folder = Path(bpy.utils.extension_path_user(ADDON_ID, path=f"uv-{UV_VERSION}"))
-    return folder / ("uv.exe" if os.name == "nt" else "uv")
-
-
-def fetch_uv(program: Path, index: str = PACKAGE_INDEX) -> None:
-    """Download uv's wheel, check its SHA-256 against the pinned one and unpack it to `program`; raises Refused.
-
-    Runs in a thread, so it stays away from bpy.
-    """
-    machine = (platform.system(), platform.machine())
-    wanted = UV_WHEELS.get(machine)
-    if wanted is None:
-        raise Refused(f"uv is not offered for {' '.join(machine)}; install uv by hand, or name a Python in the preferences.")
-    try:
-        with urllib.request.urlopen(index.format(version=UV_VERSION), timeout=30) as answer:
-            offered = json.load(answer)["urls"]
-        address = next((one["url"] for one in offered if one["digests"]["sha256"] == wanted), None)
-        if address is None:
-            raise Refused(f"The package index no longer offers uv {UV_VERSION}; install uv by hand and try again.")
-        with urllib.request.urlopen(address, timeout=120) as answer:
-            wheel = answer.read()
-    except (OSError, ValueError, KeyError) as error:
-        raise Refused(f"uv could not be downloaded ({error}); check the connection, or install uv by hand.") from error
-    if hashlib.sha256(wheel).hexdigest() != wanted:
-        raise Refused("The downloaded uv is not the expected one and was thrown away; try again.")
-    program.parent.mkdir(parents=True, exist_ok=True)
-    partial = program.with_suffix(".partial")
-    with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
-        partial.write_bytes(archive.read(next(one for one in archive.namelist() if one.endswith(f"/scripts/{program.name}"))))
-    partial.chmod(0o755)
-    partial.replace(program)

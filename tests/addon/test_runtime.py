@@ -4,14 +4,10 @@
 from __future__ import annotations
 
 import hashlib
-import http.server
 import importlib.util
-import io
-import json
 import os
-import platform
+import subprocess
 import sys
-import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -96,52 +92,50 @@ def test_an_offline_blender_says_how_to_go_online(runtime: Any) -> None:
         bpy.ops.preferences.brushflow_install()
 
 
-def wheel_of(program: bytes) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("uv-1.data/scripts/uv", program)
-    return file.getvalue()
+def wheel_of_uv(folder: Path, program: str) -> str:
+    """Makes a wheel that installs `program` as uv, and gives its SHA-256."""
+    path = folder / "uv-0.13.9-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        script = zipfile.ZipInfo("uv-0.13.9.data/scripts/uv")
+        script.external_attr = 0o100755 << 16
+        archive.writestr(script, program)
+        archive.writestr("uv-0.13.9.dist-info/METADATA", "Metadata-Version: 2.1\nName: uv\nVersion: 0.13.9\n")
+        archive.writestr("uv-0.13.9.dist-info/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr("uv-0.13.9.dist-info/RECORD", "")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.fixture
-def index(tmp_path: Path) -> Iterator[Callable[[bytes, str], str]]:
-    """Serves a package index with one wheel under the given digest, and gives its address."""
-    handler = type("Handler", (http.server.SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), lambda *a: handler(*a, directory=str(tmp_path))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_address[1]}"
-
-        def serve(wheel: bytes, digest: str) -> str:
-            (tmp_path / "uv.whl").write_bytes(wheel)
-            (tmp_path / "index.json").write_text(json.dumps({"urls": [{"url": f"{address}/uv.whl", "digests": {"sha256": digest}}]}))
-            return f"{address}/index.json"
-
-        yield serve
-        server.shutdown()
+def no_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is all that pip knows of."""
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    return folder
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the wheel made here holds a program for POSIX")
-def test_uv_is_fetched_checked_and_unpacked(
-    runtime: Any, refused: type[Exception], index: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wheel, program = wheel_of(b"program"), tmp_path / "deep" / "uv"
-    digest = hashlib.sha256(wheel).hexdigest()
-    monkeypatch.setitem(runtime.UV_WHEELS, (platform.system(), platform.machine()), digest)
-    with pytest.raises(refused, match="not the expected one"):
-        runtime.fetch_uv(program, index(wheel + b"changed", digest))
-    with pytest.raises(refused, match="no longer offers uv"):
-        runtime.fetch_uv(program, index(wheel, "0" * 64))
-    assert not program.exists()
-    runtime.fetch_uv(program, index(wheel, digest))
-    assert program.read_bytes() == b"program"
-    assert os.access(program, os.X_OK)
-    with pytest.raises(refused, match="could not be downloaded"):
-        runtime.fetch_uv(program, index(wheel, digest) + ".gone")
+def test_uv_is_fetched_only_with_the_pinned_contents(runtime: Any, no_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = wheel_of_uv(no_index, "#!/bin/sh\necho painted\n")
+    activity = runtime.Activity(runtime.fetch_uv(tmp_path / "uv"))
+    finish(activity)
+    assert activity.error.startswith("Fetching uv failed")
+    assert not (tmp_path / "uv" / "bin" / "uv").exists()
+
+    monkeypatch.setattr(runtime, "UV_HASHES", (*runtime.UV_HASHES, digest))
+    activity = runtime.Activity(runtime.fetch_uv(tmp_path / "uv"))
+    finish(activity)
+    assert activity.error == ""
+    assert subprocess.run([tmp_path / "uv" / "bin" / "uv"], capture_output=True, text=True, check=True).stdout == "painted\n"
 
 
 def test_every_pinned_wheel_is_a_sha_256(runtime: Any) -> None:
-    assert len(set(runtime.UV_WHEELS.values())) == len(runtime.UV_WHEELS)
-    assert all(len(bytes.fromhex(digest)) == 32 for digest in runtime.UV_WHEELS.values())
+    assert len(set(runtime.UV_HASHES)) == len(runtime.UV_HASHES)
+    assert all(len(bytes.fromhex(digest)) == 32 for digest in runtime.UV_HASHES)
 
 
 def finish(activity: Any, seconds: float = 60) -> None:
@@ -153,23 +147,24 @@ def finish(activity: Any, seconds: float = 60) -> None:
 
 
 @pytest.fixture
-def tool(tmp_path: Path) -> Callable[[str], Path]:
-    """Makes a program that stands in for uv where no package is to be fetched."""
+def uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Puts a program into the place of uv on the PATH, where no package is to be fetched."""
 
-    def make(script: str) -> Path:
-        path = tmp_path / "uv"
+    def put(script: str) -> None:
+        path = tmp_path / "path" / "uv"
+        path.parent.mkdir()
         path.write_text(f"#!{sys.executable}\nimport sys\n{script}\n")
         path.chmod(0o755)
-        return path
+        monkeypatch.setenv("PATH", str(path.parent), prepend=os.pathsep)
 
-    return make
+    return put
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a script is no program on Windows")
-def test_an_installation_tries_the_second_way_and_says_which_step_failed(runtime: Any, tool: Callable[[str], Path], tmp_path: Path) -> None:
+def test_an_installation_tries_the_second_way_and_says_which_step_failed(runtime: Any, uv: Callable[[str], None], tmp_path: Path) -> None:
     calls = tmp_path / "calls"
-    uv = tool(f"print(sys.argv[1:], file=open({str(calls)!r}, 'a')); print('no such Python'); sys.exit(sys.argv[1] == 'venv')")
-    activity = runtime.Activity(uv=uv, install=True)
+    uv(f"print(sys.argv[1:], file=open({str(calls)!r}, 'a')); print('no such Python'); sys.exit(sys.argv[1] == 'venv')")
+    activity = runtime.installation()
     finish(activity)
     assert activity.error == "Making an environment with Python 3.12 failed: no such Python"
     first, second = calls.read_text().splitlines()
@@ -179,8 +174,9 @@ def test_an_installation_tries_the_second_way_and_says_which_step_failed(runtime
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a script is no program on Windows")
-def test_an_installation_can_be_canceled(runtime: Any, tool: Callable[[str], Path]) -> None:
-    activity = runtime.Activity(uv=tool("import time; print('working', flush=True); time.sleep(60)"), install=True)
+def test_an_installation_can_be_canceled(runtime: Any, uv: Callable[[str], None]) -> None:
+    uv("import time; print('working', flush=True); time.sleep(60)")
+    activity = runtime.installation()
     deadline = time.monotonic() + 30
     while activity.line != "working":
         activity.update()
@@ -193,7 +189,7 @@ def test_the_check_shows_the_versions_and_devices_of_the_engine(runtime: Any, en
     from bl_ext.user_default.brushflow.addon.preferences import summary
 
     monkeypatch.setenv("BRUSHFLOW_ENGINE_PYTHON", engine_python)
-    activity = runtime.Activity(uv=None, install=False)
+    activity = runtime.check()
     finish(activity)
     assert activity.error == ""
     text = " ".join(summary(activity.info))
@@ -203,6 +199,6 @@ def test_the_check_shows_the_versions_and_devices_of_the_engine(runtime: Any, en
 
 def test_the_check_of_nothing_says_what_to_do(runtime: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRUSHFLOW_ENGINE_PYTHON", "/no/such/python")
-    activity = runtime.Activity(uv=None, install=False)
+    activity = runtime.check()
     finish(activity)
     assert "which does not exist" in activity.error
