@@ -78,7 +78,9 @@ def _host(session: nox.Session, blender: str) -> Path:
 
 def _pytest(session: nox.Session, python: Path, name: str, *folders: str) -> None:
     report = Path(".nox/reports") / f"{name}.xml"
-    session.run(
-        str(python), "-m", "pytest", *folders, f"--junitxml={report}", *session.posargs,
-        external=True, env={"BRUSHFLOW_ENGINE_PYTHON": str(environments.engine()), "PYTHONDONTWRITEBYTECODE": "1"},
-    )  # fmt: skip
+    env = {
+        "BRUSHFLOW_ENGINE_PYTHON": str(environments.engine()),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",  # as the engine sets it for itself
+    }
+    session.run(str(python), "-m", "pytest", *folders, f"--junitxml={report}", *session.posargs, external=True, env=env)
