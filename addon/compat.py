@@ -37,7 +37,8 @@ _STRIP = bpy.types.Strip.bl_rna.properties
 # Blender 5.2 renamed these; reading an old name there emits a DeprecationWarning.
 _LEFT, _RIGHT = ("left_handle", "right_handle") if "left_handle" in _STRIP else ("frame_final_start", "frame_final_end")
 _START, _DURATION = ("content_start", "content_duration") if "content_start" in _STRIP else ("frame_start", "frame_duration")
-_TRIM = "content_trim_start" if "content_trim_start" in _STRIP else "animation_offset_start"
+# Not a property of all strips, but of every kind that can be trimmed.
+_TRIM = "content_trim_start" if "content_trim_start" in bpy.types.ImageStrip.bl_rna.properties else "animation_offset_start"
 _HAS_SEQUENCER_SCENE = "sequencer_scene" in bpy.types.WorkSpace.bl_rna.properties
 
 
