@@ -23,7 +23,7 @@ from .runtime import EXTENSION
 
 __all__ = ["Files", "Source", "extraction_command", "find_source", "obstacle", "save_copy"]
 
-_KINDS = {"IMAGE": "image", "MOVIE": "movie", "SCENE": "scene", "META": "meta", "MOVIECLIP": "clip"}
+_KINDS = ("IMAGE", "MOVIE", "SCENE", "META", "MOVIECLIP")
 # Names as OpenImageIO knows them; files in any other space are left to Blender to convert.
 _FILE_SPACES = {"sRGB": "srgb_rec709_scene", "Linear Rec.709": "lin_rec709_scene"}
 _WORKING_SPACES = {"Linear Rec.709": "lin_rec709_scene", "Linear Rec.2020": "lin_rec2020_scene", "ACEScg": "lin_ap1_scene"}
@@ -108,18 +108,13 @@ def find_source(scene: bpy.types.Scene, strip: bpy.types.Strip, frames: tuple[in
     # Beyond its content a strip holds its first or last frame, and so does the painted one.
     first, last = min(max(left, start), end - 1), min(max(right - 1, start), end - 1)
     shift = start - compat.content_trim_start(strip) - 1
-    _check_media(scene, strip, range(first - start, last - start + 1))
+    if missing := next(_missing_media(strip, range(first - start, last - start + 1)), None):
+        raise Refused(f"{missing}; restore the file or choose another for the strip.")
     return Source(scene.name, strip.name, first - shift, last - shift, shift, left, right, _own_files(strip))
 
 
-def _check_media(scene: bpy.types.Scene, strip: bpy.types.Strip, used: range) -> None:
-    """Raise Refused where media are missing; `used` counts from the start of the strip's content."""
-    missing = next(_missing_media(scene, strip, used), None)
-    if missing:
-        raise Refused(f"{missing}; restore the file or choose another for the strip.")
-
-
-def _missing_media(scene: bpy.types.Scene, strip: bpy.types.Strip, used: range) -> Iterator[str]:
+def _missing_media(strip: Any, used: range) -> Iterator[str]:
+    """What a strip lacks, in words; `used` counts from the start of the strip's content."""
     match strip.type:
         case "IMAGE":
             folder, trim = absolute(strip.directory), compat.content_trim_start(strip)
@@ -142,7 +137,7 @@ def _missing_media(scene: bpy.types.Scene, strip: bpy.types.Strip, used: range) 
         case "META":
             for child in strip.strips:
                 if not child.mute and child.type in _KINDS:
-                    yield from _missing_media(scene, child, range(max(compat.content_duration(child), 1)))
+                    yield from _missing_media(child, range(max(compat.content_duration(child), 1)))
 
 
 _UNTOUCHED = {
