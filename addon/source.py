@@ -109,12 +109,12 @@ def find_source(scene: bpy.types.Scene, strip: bpy.types.Strip, frames: tuple[in
     first, last = min(max(left, start), end - 1), min(max(right - 1, start), end - 1)
     shift = start - compat.content_trim_start(strip) - 1
     if missing := next(_missing_media(strip, range(first - start, last - start + 1)), None):
-        raise Refused(f"{missing}; restore the file or choose another for the strip.")
+        raise Refused(missing)
     return Source(scene.name, strip.name, first - shift, last - shift, shift, left, right, _own_files(strip))
 
 
 def _missing_media(strip: Any, used: range) -> Iterator[str]:
-    """What a strip lacks, in words; `used` counts from the start of the strip's content."""
+    """What a strip lacks, as sentences; `used` counts from the start of the strip's content."""
     match strip.type:
         case "IMAGE":
             folder, trim = absolute(strip.directory), compat.content_trim_start(strip)
@@ -122,18 +122,18 @@ def _missing_media(strip: Any, used: range) -> Iterator[str]:
             absent = [name for name in dict.fromkeys(elements) if not (folder / name).is_file()]
             if absent:
                 more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
-                yield f"The strip '{strip.name}' lacks {absent[0]}{more} in {folder}"
+                yield f"The strip '{strip.name}' lacks {absent[0]}{more} in {folder}; restore the file or choose others for the strip."
         case "MOVIE":
             if not absolute(strip.filepath).is_file():
-                yield f"The strip '{strip.name}' lacks its movie {absolute(strip.filepath)}"
+                yield f"The strip '{strip.name}' lacks its movie {absolute(strip.filepath)}; restore the file or choose another for the strip."
         case "MOVIECLIP":
             if strip.clip is None or not absolute(strip.clip.filepath).is_file():
-                yield f"The strip '{strip.name}' lacks its clip"
+                yield f"The strip '{strip.name}' lacks its clip; restore the file or choose another for the strip."
         case "SCENE":
             if strip.scene is None:
-                yield f"The strip '{strip.name}' lacks its scene"
+                yield f"The strip '{strip.name}' lacks its scene; choose one in the strip's properties."
             elif strip.scene_input == "CAMERA" and strip.scene_camera is None and strip.scene.camera is None:
-                yield f"The scene '{strip.scene.name}' of the strip '{strip.name}' has no camera"
+                yield f"The scene '{strip.scene.name}' of the strip '{strip.name}' has no camera; add one to it."
         case "META":
             for child in strip.strips:
                 if not child.mute and child.type in _KINDS:
