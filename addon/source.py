@@ -122,13 +122,13 @@ def _missing_media(strip: Any, used: range) -> Iterator[str]:
             absent = [name for name in dict.fromkeys(elements) if not (folder / name).is_file()]
             if absent:
                 more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
-                yield f"The strip '{strip.name}' lacks {absent[0]}{more} in {folder}; restore the file or choose others for the strip."
+                yield f"The strip '{strip.name}' lacks {absent[0]}{more} in {folder}; restore the file or choose others."
         case "MOVIE":
             if not absolute(strip.filepath).is_file():
-                yield f"The strip '{strip.name}' lacks its movie {absolute(strip.filepath)}; restore the file or choose another for the strip."
+                yield f"The strip '{strip.name}' lacks its movie {absolute(strip.filepath)}; restore it or choose another."
         case "MOVIECLIP":
             if strip.clip is None or not absolute(strip.clip.filepath).is_file():
-                yield f"The strip '{strip.name}' lacks its clip; restore the file or choose another for the strip."
+                yield f"The strip '{strip.name}' lacks its clip; restore it or choose another."
         case "SCENE":
             if strip.scene is None:
                 yield f"The strip '{strip.name}' lacks its scene; choose one in the strip's properties."
