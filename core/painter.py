@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .borrow import borrowed
 from .color import display_from_network, network_from_display
 from .consistency import long_term
 from .devices import Plan
@@ -131,11 +132,16 @@ class Painter:
             case "first":
                 return self._tensor(earlier[step.shot].result)
             case "previous_warped":
-                # What cannot be trusted starts from the content instead of a smear.
-                start = picture.clone()
-                for index, mask in masks.items():
-                    start += mask * (warped[index] - picture)
-                return start
+                if not masks:
+                    return picture
+                # What cannot be trusted starts from borrowed strokes instead of a smear.
+                trusted = torch.stack(list(masks.values())).sum(0)
+                known = torch.stack([mask * warped[index] for index, mask in masks.items()]).sum(0)
+                whole = known / trusted.clamp_min(1e-3)
+                fill = borrowed(
+                    self._array(display_from_network(picture)), self._array(display_from_network(whole)), trusted[0, 0].cpu().numpy()
+                )
+                return known + (1 - trusted) * self._tensor(fill)
         return picture
 
     def _masks(self, step: Step, earlier: Mapping[int, Earlier]) -> dict[int, Tensor]:

@@ -112,7 +112,7 @@ class Settings:
             ("random", "Noise", "Weak noise, new for every frame; the first frame starts from noise too"),
             ("previous", "Previous", "The previous result as it is"),
             ("previous_warped", "Previous, Warped",
-             "The previous result moved along the optical flow, the source frame where it cannot be trusted"),
+             "The previous result moved along the optical flow; what cannot be trusted borrows strokes from where the frame looks alike"),
             ("first", "First", "The result of the shot's first frame"),
         ),
     )  # fmt: skip

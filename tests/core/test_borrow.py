@@ -1,0 +1,48 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import numpy as np
+
+from core.borrow import borrowed
+
+
+def _two_halves(width: int = 96, height: int = 64) -> tuple[np.ndarray, np.ndarray]:
+    """Content, red above blue, and its painting, yellow above green."""
+    content, painted = np.zeros((height, width, 3), np.float32), np.zeros((height, width, 3), np.float32)
+    content[: height // 2, :, 0], content[height // 2 :, :, 2] = 1, 1
+    painted[: height // 2, :, :2], painted[height // 2 :, :, 1] = 1, 1
+    return content, painted
+
+
+def test_a_hidden_part_is_painted_like_the_parts_that_look_like_it() -> None:
+    content, painted = _two_halves()
+    trusted = np.ones((64, 96), np.float32)
+    trusted[:, 40:56] = 0
+    known = painted.copy()
+    known[:, 40:56] = 0.5
+    start = borrowed(content, known, trusted)
+    away = np.r_[0:24, 40:64]
+    np.testing.assert_allclose(start[away, 40:56], painted[away, 40:56], atol=1e-5)
+
+
+def test_nothing_untrusted_is_ever_borrowed() -> None:
+    content, painted = _two_halves()
+    trusted = np.ones((64, 96), np.float32)
+    trusted[:, :30] = 0
+    painted[:, :30] = 9
+    assert borrowed(content, painted, trusted)[trusted == 0].max() <= 1
+
+
+def test_where_nothing_is_trusted_the_start_is_the_content() -> None:
+    content, painted = _two_halves()
+    assert np.array_equal(borrowed(content, painted, np.zeros((64, 96), np.float32)), content)
+
+
+def test_small_and_odd_frames_keep_their_size() -> None:
+    content = np.random.default_rng(0).random((17, 35, 3), np.float32)
+    trusted = np.ones((17, 35), np.float32)
+    trusted[5:9, 5:9] = 0
+    start = borrowed(content, content, trusted)
+    assert start.shape == (17, 35, 3)
+    assert np.isfinite(start).all()
