@@ -86,6 +86,7 @@ def configure(plan: Plan) -> None:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(plan.deterministic)
     torch.backends.cudnn.benchmark = not plan.deterministic
+    torch.backends.cudnn.allow_tf32 = False  # the precision float32 means what it says
 
 
 def _has_bfloat16(device: str) -> bool:
@@ -94,7 +95,7 @@ def _has_bfloat16(device: str) -> bool:
     if kind == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if kind == "cpu":
-        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.cpu._is_avx512_bf16_supported()
+        return torch.backends.mkldnn.is_available() and torch.cpu._is_avx512_bf16_supported()
     return kind == "xpu"
 
 

@@ -116,9 +116,11 @@ class LBFGS:
         # Rows are touched only once they are used, so a frame that stops early does not pay for the whole history.
         self._s = g.new_empty(m, n)
         self._y = g.new_empty(m, n)
-        self._sy = torch.zeros(m, m, dtype=torch.float64, device=g.device)
-        self._yy = torch.zeros(m, m, dtype=torch.float64, device=g.device)
-        self._gamma = torch.ones((), dtype=torch.float64, device=g.device)
+        # The small matrices are float64 where the device has it; Apple's and Intel's graphics cards do not.
+        small = torch.float64 if g.device.type in ("cpu", "cuda") else torch.float32
+        self._sy = torch.zeros(m, m, dtype=small, device=g.device)
+        self._yy = torch.zeros(m, m, dtype=small, device=g.device)
+        self._gamma = torch.ones((), dtype=small, device=g.device)
         self._is_curved = torch.zeros((), dtype=torch.bool, device=g.device)
         self._gradient = torch.empty_like(g)
         self._step = torch.empty_like(g)
@@ -126,7 +128,7 @@ class LBFGS:
     def _remember(self, y: Tensor) -> None:
         slot = (self._count - 1) % self.history
         filled = min(self._count, self.history)
-        sy, yy = torch.dot(self._step, y).double(), torch.dot(y, y).double()
+        sy, yy = torch.dot(self._step, y).to(self._sy), torch.dot(y, y).to(self._sy)
         keep = sy > 1e-10
         factor = keep.to(y.dtype)
         torch.mul(self._step, factor, out=self._s[slot])
@@ -134,9 +136,9 @@ class LBFGS:
         newest = self._y[slot]
         self._sy[:, slot] = 0
         self._sy[slot, :] = 0
-        self._sy[:filled, slot] = torch.mv(self._s[:filled], newest).double()
+        self._sy[:filled, slot] = torch.mv(self._s[:filled], newest).to(self._sy)
         self._sy[slot, slot] = torch.where(keep, sy, torch.ones_like(sy))
-        products = torch.mv(self._y[:filled], newest).double()
+        products = torch.mv(self._y[:filled], newest).to(self._sy)
         self._yy[:filled, slot] = products
         self._yy[slot, :filled] = products
         self._gamma = torch.where(keep, sy / yy, self._gamma)
@@ -149,8 +151,8 @@ class LBFGS:
         sy = self._sy[oldest_first][:, oldest_first]
         yy = self._yy[oldest_first][:, oldest_first]
         r = sy.triu()
-        sg = torch.mv(s, g).double()[oldest_first].unsqueeze(1)
-        yg = torch.mv(y, g).double()[oldest_first].unsqueeze(1)
+        sg = torch.mv(s, g).to(self._sy)[oldest_first].unsqueeze(1)
+        yg = torch.mv(y, g).to(self._sy)[oldest_first].unsqueeze(1)
         u = torch.linalg.solve_triangular(r, sg, upper=True)
         v = torch.diagonal(sy).unsqueeze(1) * u + self._gamma * (yy @ u - yg)
         a = torch.linalg.solve_triangular(r.T, v, upper=False)

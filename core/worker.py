@@ -146,7 +146,7 @@ class _Run:
         self._results: dict[int, Array] = {}
         self._fingerprints: dict[int, str] = {}
         self._painted = self._kept = 0
-        self._seconds = 0.0
+        self._seconds_later: list[float] = []
         self._told: set[str] = set()
 
     def paint_all(self) -> int:
@@ -299,9 +299,16 @@ class _Run:
         write_exr(path, rgba, attributes)
         self._drop_states(step)
         self._painted += 1
-        self._seconds += seconds
-        left = (self._total - index - 1) * self._seconds / self._painted
+        if not step.is_first:
+            self._seconds_later.append(seconds)
+        left = (self._total - index - 1) * self._expected_seconds(result, seconds)
         self._tell_done(step, path, seconds, result.iterations, result.losses, left, kept=False)
+
+    def _expected_seconds(self, result: Painted, seconds: float) -> float:
+        """What a later frame takes, told from those that were painted, or else from a first frame with its more iterations."""
+        if self._seconds_later:
+            return float(np.mean(self._seconds_later))
+        return seconds * min(self._settings.iterations / max(result.iterations, 1), 1.0)
 
     def _keep(self, step: Step) -> bool:
         """Whether the frame that is there already is the one that would be painted."""
