@@ -3,7 +3,8 @@
 """What comes into view starts from strokes that are borrowed from where the frame looks alike.
 
 The style loss compares statistics of the whole frame and hardly notices a small part that is not painted: a start from the content
-leaves a bare wake behind whatever moves. Patches of the painted rest, chosen by the content, are painted already and do not smear.
+leaves a bare wake behind whatever moves. What painting has changed in places of the same look, laid over the content, is painted
+already, does not smear, and keeps the shapes of what came into view even where nothing else looks quite like it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _NEARNESS = (0.25, 0.5)
 
 
 def borrowed(content: Array, painted: Array, trusted: Array) -> Array:
-    """The painted frame with its untrusted parts covered by overlapping patches of its trusted ones.
+    """The painted frame; its untrusted parts are the content with overlapping patches of what painting changed in trusted ones.
 
     Args:
         content: (H, W, 3) display sRGB in 0..1.
@@ -45,7 +46,7 @@ def borrowed(content: Array, painted: Array, trusted: Array) -> Array:
     looks = _looks(content, half)
     chosen = _nearest(looks[tuple(borrowers.T)], looks[tuple(lenders.T)])
 
-    source = cv2.copyMakeBorder(painted, half, half, half, half, cv2.BORDER_REFLECT_101)
+    source = cv2.copyMakeBorder(painted - content, half, half, half, half, cv2.BORDER_REFLECT_101)
     edge = np.hanning(size + 2)[1:-1].astype(np.float32)
     window = np.outer(edge, edge)[..., None]
     total: Array = np.zeros_like(source)
@@ -54,7 +55,7 @@ def borrowed(content: Array, painted: Array, trusted: Array) -> Array:
         total[y : y + size, x : x + size] += window * source[from_y : from_y + size, from_x : from_x + size]
         share[y : y + size, x : x + size] += window
     covered = np.where(share > 0, total / np.maximum(share, 1e-6), source)
-    return np.ascontiguousarray(covered[half : half + height, half : half + width], dtype=np.float32)
+    return np.clip(content + covered[half : half + height, half : half + width], 0.0, 1.0, dtype=np.float32)
 
 
 def _looks(content: Array, half: int) -> Array:

@@ -46,3 +46,12 @@ def test_small_and_odd_frames_keep_their_size() -> None:
     start = borrowed(content, content, trusted)
     assert start.shape == (17, 35, 3)
     assert np.isfinite(start).all()
+
+
+def test_shapes_that_nothing_else_has_are_kept() -> None:
+    content, painted = _two_halves()
+    content[10:20, 46:50] = 0.5
+    trusted = np.ones((64, 96), np.float32)
+    trusted[:, 40:56] = 0
+    start = borrowed(content, painted, trusted)
+    assert abs(float(start[15, 48].mean() - start[15, 43].mean())) > 0.1
