@@ -1,5 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Brushflow Authors
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 from __future__ import annotations
 
 import numpy as np
@@ -30,8 +31,10 @@ def test_nothing_untrusted_is_ever_borrowed() -> None:
     content, painted = _two_halves()
     trusted = np.ones((64, 96), np.float32)
     trusted[:, :30] = 0
-    painted[:, :30] = 9
-    assert borrowed(content, painted, trusted)[trusted == 0].max() <= 1
+    known = painted.copy()
+    known[:, :30] = 9
+    away = np.r_[0:24, 40:64]
+    np.testing.assert_allclose(borrowed(content, known, trusted)[away, :28], painted[away, :28], atol=1e-5)
 
 
 def test_where_nothing_is_trusted_the_start_is_the_content() -> None:
@@ -54,4 +57,4 @@ def test_shapes_that_nothing_else_has_are_kept() -> None:
     trusted = np.ones((64, 96), np.float32)
     trusted[:, 40:56] = 0
     start = borrowed(content, painted, trusted)
-    assert abs(float(start[15, 48].mean() - start[15, 43].mean())) > 0.1
+    assert np.abs(start[15, 48] - start[15, 43]).max() > 0.3
