@@ -37,9 +37,8 @@ def measure(source: Path, result: Path, painting: Path) -> dict[str, Any]:
                 write_flo(folder / f"flow_{ours - 1:04d}.flo", dis.estimate(before, here))
             before = here
         content, flow = folder / "content_####.exr", folder / "flow_####.flo"
-        pattern = result / f"{painted.name}_####.exr"
         common = ["--flow", str(flow), "--content", str(content), "--style", str(painting), "--json"]
-        return {"frames": len(painted.numbers), "untouched": _evaluate(content, common), "stylized": _evaluate(pattern, common)}
+        return {"frames": len(painted.numbers), "untouched": _evaluate(content, common), "stylized": _evaluate(result, common)}
 
 
 def _evaluate(frames: Path, options: list[str]) -> Any:
