@@ -3,6 +3,7 @@
 """``python -m core`` or ``python -I path/to/core``: the engine's command line."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -17,4 +18,5 @@ if not __package__:
 from core.command_line import main
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends every command as Ctrl-C does; jobs replace both
     sys.exit(main())
