@@ -705,17 +705,7 @@ def write_exr(path: Path, rgba: NDArray[np.floating], attributes: Mapping[str, s
     spec.attribute("chromaticities", oiio.TypeDesc("float[8]"), _REC709)
     for name, value in (attributes or {}).items():
         spec.attribute(name, value)
-    try:
-        with atomic(path) as partial:
-            output = oiio.ImageOutput.create(str(partial))
-            if output is None or not output.open(str(partial), spec):
-                raise OSError(output.geterror() if output else oiio.geterror())
-            written = output.write_image(np.ascontiguousarray(pixels, np.float16))
-            if not (output.close() and written):
-                raise OSError(output.geterror())
-    except OSError as error:
-        reason = error.strerror or _reason(str(error))
-        raise FrameError(f"{path} cannot be written: {reason}; check the folder, its permissions and the space left.") from error
+    _write(path, spec, pixels)
 
 
 def read_exr(path: Path) -> NDArray[np.float32]:
@@ -746,13 +736,18 @@ def write_gray(path: Path, values: NDArray[np.uint8]) -> None:
     height, width = values.shape
     is_float = path.suffix.lower() in (".exr", ".hdr", ".pfm")
     pixels = values.astype(np.float32) / 255 if is_float else values
+    _write(path, oiio.ImageSpec(width, height, 1, "float" if is_float else "uint8"), pixels[..., np.newaxis])
+
+
+def _write(path: Path, spec: Any, pixels: NDArray[Any]) -> None:
     try:
         with atomic(path) as partial:
             output = oiio.ImageOutput.create(str(partial))
-            if output is None or not output.open(str(partial), oiio.ImageSpec(width, height, 1, "float" if is_float else "uint8")):
+            if output is None or not output.open(str(partial), spec):
                 raise OSError(output.geterror() if output else oiio.geterror())
-            written = output.write_image(np.ascontiguousarray(pixels[..., np.newaxis]))
+            written = output.write_image(np.ascontiguousarray(pixels))
             if not (output.close() and written):
                 raise OSError(output.geterror())
     except OSError as error:
-        raise FrameError(f"{path} cannot be written: {error.strerror or _reason(str(error))}; check its ending and its folder.") from error
+        reason = error.strerror or _reason(str(error))
+        raise FrameError(f"{path} cannot be written: {reason}; check the folder, its permissions and the space left.") from error
