@@ -20,7 +20,7 @@ from typing import Any
 
 import _environments as environments
 
-WORKING_AREA = 384 * 216
+WORKING_AREA = 352 * 198
 """Pixels that two cores paint in a reasonable time; larger content is painted at a fraction of its size."""
 QUICK = ("iterations_first=100", "iterations=30")
 
@@ -32,7 +32,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--content", type=Path, help="your movie, folder of pictures or one picture of a numbered sequence")
     parser.add_argument("--style", type=Path, help="your painting")
     parser.add_argument("--frames", type=int, default=24, help="at most this many frames (24)")
-    parser.add_argument("--size", default="384x216", help="size of the shot that the demo renders (384x216)")
+    parser.add_argument("--size", default="352x198", help="size of the shot that the demo renders (352x198)")
     parser.add_argument("--preset", default="balanced", help="draft, balanced, final or paper (balanced)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting, such as style_weight=200")
     parser.add_argument("--blender", choices=environments.HOSTS, help="which Blender to use (the one that fits this Python)")
@@ -44,7 +44,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     try:
         asked.width, asked.height = (int(part) for part in asked.size.split("x"))
     except ValueError:
-        parser.error(f"--size takes WIDTHxHEIGHT such as 384x216, not {asked.size}")
+        parser.error(f"--size takes WIDTHxHEIGHT such as 352x198, not {asked.size}")
     if asked.frames < 2:
         parser.error("--frames takes 2 or more")
     return asked
