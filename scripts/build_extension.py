@@ -41,7 +41,8 @@ def _blender_folders() -> Iterator[Path]:
     if bpy is not None and bpy.origin:
         yield Path(bpy.origin).parent
     # The environments that this checkout makes for its tests.
-    yield from sorted(path.parent for path in ROOT.glob(".venv/*/lib/python*/site-packages/bpy/__init__.py"))
+    for packages in ("lib/python*/site-packages", "Lib/site-packages"):
+        yield from sorted(ROOT.glob(f".venv/*/{packages}/bpy"))
     if blender := shutil.which("blender"):
         yield Path(blender).resolve().parent
         yield Path("/usr/share/blender")
