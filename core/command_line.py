@@ -22,8 +22,8 @@ from typing import Any
 from . import __version__
 from .events import Bar, JsonLines, Listener, claimed_stdout
 from .flow import FlowError, estimator, read_flo, write_flo
-from .frames import FrameError, open_source, read_image, write_gray
-from .job import SCHEMA, Job, JobError, load_job, make_job
+from .frames import FrameError, read_image, write_gray
+from .job import SCHEMA, Content, Job, JobError, load_job, make_job
 from .settings import DEFAULT_PRESET, PRESETS, SettingsError, make_settings, parse, spec, specs
 
 __all__ = ["main"]
@@ -70,15 +70,16 @@ def _stylize(options: argparse.Namespace) -> int:
     settings = make_settings(values, options.preset)
     first, last = _range(options.frames)
     is_pattern = re.search(r"#|%\d*d", Path(options.content).name) is not None
-    content = {"pattern" if is_pattern else "path": options.content, "first": first, "last": last, "colorspace": options.colorspace}
+    place = {"pattern" if is_pattern else "path": options.content}
+    content = Content(**place, first=first, last=last, colorspace=options.colorspace)
     output = Path(options.output)
     existing = "resume" if options.resume else "overwrite" if options.overwrite else "error"
-    with _opened(options.content, first, last, options.colorspace) as source:
+    with content.open() as source:
         name = options.name or source.name
     job = make_job(
         {
             "schema": SCHEMA,
-            "content": content,
+            "content": content.model_dump(),
             "styles": [_style(text) for text in options.style],
             "output": {"folder": str(output), "name": name, "existing": existing},
             "settings": settings.as_dict(),
@@ -196,13 +197,6 @@ def _range(text: str | None) -> tuple[int | None, int | None]:
     if not match:
         raise _Wrong(f"--frames takes A-B, such as 10-48, not '{text}'.")
     return int(match[1]), int(match[2] or match[1])
-
-
-def _opened(content: str, first: int | None, last: int | None, colorspace: str | None) -> Any:
-    try:
-        return open_source(content, first=first, last=last, colorspace=colorspace)
-    except FrameError as problem:
-        raise JobError(str(problem), code="content") from None
 
 
 # Tools

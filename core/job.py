@@ -51,6 +51,13 @@ class Content(_Strict):
             raise ValueError("name either a path or a pattern")
         return self
 
+    def open(self) -> FrameSource:
+        """The frames; raises JobError where they are missing, of different sizes or unreadable by their headers."""
+        try:
+            return open_source(self.path, self.pattern, first=self.first, last=self.last, colorspace=self.colorspace)
+        except FrameError as problem:
+            raise JobError(str(problem), code="content") from None
+
 
 class Style(_Strict):
     """A painting and its share in the blend."""
@@ -101,12 +108,8 @@ class Job(_Strict):
         return _settings({**self.settings, **values})
 
     def open_content(self) -> FrameSource:
-        """The frames to paint; raises JobError where they are missing, of different sizes or unreadable by their headers."""
-        content = self.content
-        try:
-            return open_source(content.path, content.pattern, first=content.first, last=content.last, colorspace=content.colorspace)
-        except FrameError as problem:
-            raise JobError(str(problem), code="content") from None
+        """The frames to paint; see `Content.open`."""
+        return self.content.open()
 
     def read_styles(self) -> list[tuple[Frame, float]]:
         """The paintings with their shares, which sum to 1."""

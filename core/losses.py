@@ -88,6 +88,11 @@ class Objective:
 
     TERMS = ("content", "style", "temporal", "tv")
 
+    @classmethod
+    def losses(cls, terms: Sequence[float]) -> dict[str, float]:
+        """Weighted terms, in the order of `TERMS`, by name, with their `total` first."""
+        return {"total": sum(terms), **dict(zip(cls.TERMS, terms, strict=True))}
+
     def __call__(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Weighted terms (4,), in the order of `TERMS`, and the gradient of their sum (1, 3, H, W); nothing is read back to the host."""
         # Two graphs: the network's runs in its own number format and order of memory, the pixel terms stay float32.

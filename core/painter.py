@@ -111,8 +111,7 @@ class Painter:
         start = self._start(picture, step, earlier, warped, masks, noise)
         stop = StopRule(step.iterations, weights.tolerance, weights.tolerance_interval)
         result = minimize(objective, start, direction, stop, report=report, check=check)
-        losses = dict(zip(Objective.TERMS, result.terms, strict=True))
-        return Painted(self._array(display_from_network(result.image)), result.iterations, {"total": sum(result.terms), **losses})
+        return Painted(self._array(display_from_network(result.image)), result.iterations, Objective.losses(result.terms))
 
     def _start(
         self,

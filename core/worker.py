@@ -30,7 +30,7 @@ from .events import PROTOCOL, Listener
 from .files import atomic, remove_partial, write_json
 from .fingerprint import fingerprint, frame_digest
 from .flow import FlowError, estimator
-from .frames import Frame, FrameError, FrameSource, read_exr, read_exr_attributes, write_exr
+from .frames import FrameError, FrameSource, read_exr_attributes, read_image, write_exr
 from .job import JOB_FILE, Job, JobError
 from .losses import Objective
 from .optimizer import Cancelled, Diverged, Progress
@@ -240,10 +240,7 @@ class _Run:
                 self._results[index] = np.load(state, allow_pickle=False)
             else:
                 self._warn("state", "The exact state of earlier frames is gone, so resuming reads the delivered ones; bits may differ.")
-                rgba = read_exr(self._job.frame_path(self._source.numbers[index]))
-                alpha = rgba[..., 3:]
-                straight = np.where(alpha > 0, rgba[..., :3] / np.maximum(alpha, 1e-6), rgba[..., :3])
-                delivered = display_from_linear(Frame(straight.astype(np.float32), alpha[..., 0]))
+                delivered = display_from_linear(read_image(self._job.frame_path(self._source.numbers[index])))
                 self._results[index] = resized(delivered.rgb, self._size)
         return self._results[index]
 
@@ -269,8 +266,7 @@ class _Run:
                 earlier[other] = Earlier(self._result(other))
 
         def report(progress: Progress) -> None:
-            terms = dict(zip(Objective.TERMS, progress.terms, strict=True))
-            losses = {"total": sum(progress.terms), **terms}
+            losses = Objective.losses(progress.terms)
             self._tell("iteration", frame=number, iteration=progress.iteration, limit=progress.limit, losses=losses, **{"pass": 1})
 
         result = self._painter.paint(

@@ -72,6 +72,16 @@ def mesh(name: str, vertices: list[Sequence[float]], faces: list[Sequence[int]],
     return made
 
 
+def grid_faces(cells: int) -> list[Sequence[int]]:
+    """The quads between (cells + 1)² vertices that lie row by row."""
+    width = cells + 1
+    return [
+        (row * width + column, row * width + column + 1, (row + 1) * width + column + 1, (row + 1) * width + column)
+        for row in range(cells)
+        for column in range(cells)
+    ]
+
+
 def turned(name: str, profile: Sequence[tuple[float, float]], surface: Any, *, sides: int = 32, smooth: bool = True) -> Any:
     """A body of revolution around z; `profile` gives (radius, height) from below."""
     vertices: list[Sequence[float]] = [
@@ -98,13 +108,7 @@ def land(name: str, center: tuple[float, float], size: tuple[float, float], heig
             rough = noise.fractal(Vector((u * 2.2 + seed, v * 2.2, seed)), 0.9, 2.0, 5)
             rise = max(0.0, 1 - reach**2) ** 0.75 * (1 + 0.45 * rough) - 0.12
             vertices.append((center[0] + u * size[0], center[1] + v * size[1], height * rise))
-    width = cells + 1
-    faces: list[Sequence[int]] = [
-        (row * width + column, row * width + column + 1, (row + 1) * width + column + 1, (row + 1) * width + column)
-        for row in range(cells)
-        for column in range(cells)
-    ]
-    return mesh(name, vertices, faces, surface)
+    return mesh(name, vertices, grid_faces(cells), surface)
 
 
 def lighthouse(base: Vector) -> None:
@@ -188,13 +192,7 @@ def _sail(name: str, corners: Sequence[tuple[float, float, float]], surface: Any
             point = a + (b - a) * u + (c - a) * v
             point.y += 1.7 * u * (1 - v - u) + 0.5 * v * (1 - v) * u
             vertices.append(tuple(point))
-    width = cells + 1
-    faces: list[Sequence[int]] = [
-        (row * width + column, row * width + column + 1, (row + 1) * width + column + 1, (row + 1) * width + column)
-        for row in range(cells)
-        for column in range(cells)
-    ]
-    return mesh(name, vertices, faces, surface)
+    return mesh(name, vertices, grid_faces(cells), surface)
 
 
 def trees(ground: Any, places: Sequence[tuple[float, float, float]], seed: int) -> None:

@@ -23,6 +23,15 @@ def real(weights):
     return w.location("vgg16")
 
 
+@pytest.fixture
+def cached(real, cache):
+    """A copy of the published weights in the test's own cache."""
+    path = w.location("vgg16")
+    path.parent.mkdir(parents=True)
+    shutil.copy(real, path)
+    return path
+
+
 def test_the_weights_are_simonyan_and_zissermans(weights):
     first = w.load(w.verify("vgg16"))["conv1_1.weight"]
     assert first.shape == (64, 3, 3, 3)
@@ -40,23 +49,17 @@ def test_missing_weights_say_what_to_do(cache):
         w.verify("vgg16")
 
 
-def test_a_damaged_file_is_noticed(real, cache):
-    path = w.location("vgg16")
-    path.parent.mkdir(parents=True)
-    shutil.copy(real, path)
-    with path.open("r+b") as stream:
+def test_a_damaged_file_is_noticed(cached):
+    with cached.open("r+b") as stream:
         stream.seek(1_000_000)
         stream.write(b"\x00\x01\x02")
     with pytest.raises(w.WeightsError, match="damaged"):
         w.verify("vgg16")
 
 
-def test_a_file_that_changes_between_check_and_load_is_noticed(real, cache):
-    path = w.location("vgg16")
-    path.parent.mkdir(parents=True)
-    shutil.copy(real, path)
+def test_a_file_that_changes_between_check_and_load_is_noticed(cached):
     found = w.verify("vgg16")
-    path.write_bytes(path.read_bytes() + b" ")
+    cached.write_bytes(cached.read_bytes() + b" ")
     with pytest.raises(w.WeightsError, match="changed"):
         w.load(found)
 
