@@ -21,7 +21,8 @@ from typing import Any
 
 from . import __version__
 from .events import Bar, JsonLines, Listener, claimed_stdout
-from .flow import FlowError, estimator, read_flo, write_flo
+from .flow import FlowError, estimator
+from .flow_files import read_flo, write_flo
 from .frames import FrameError, read_image, write_gray
 from .job import SCHEMA, Content, Job, JobError, load_job, make_job
 from .settings import DEFAULT_PRESET, PRESETS, SettingsError, make_settings, parse, spec, specs

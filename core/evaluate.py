@@ -17,7 +17,8 @@ from . import weights
 from .color import display_from_linear, network_from_display
 from .consistency import Reliability, reliability
 from .devices import Plan
-from .flow import DIS, read_flo
+from .flow import DIS
+from .flow_files import read_flo
 from .frames import FrameSource, open_source, read_image
 from .losses import content_loss, gram_matrix, style_loss
 from .painter import resized, style_size

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from core.color import display_from_linear
-from core.flow import estimator, write_flo
+from core.flow import estimator
+from core.flow_files import write_flo
 from core.frames import open_source, write_exr
 
 

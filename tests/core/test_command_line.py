@@ -16,7 +16,7 @@ import OpenImageIO
 import pytest
 
 from core.command_line import main
-from core.flow import read_flo, write_flo
+from core.flow_files import read_flo, write_flo
 from core.frames import read_exr
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from core.consistency import Reliability, long_term, mask, reliability, reliability_map
-from core.flow import read_flo
+from core.flow_files import read_flo
 
 Array = NDArray[np.float32]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.evaluate import EvaluationError, evaluate, temporal_error
-from core.flow import write_flo
+from core.flow_files import write_flo
 
 
 def test_a_shift_along_its_flow_has_no_error():
