@@ -70,8 +70,7 @@ def _stylize(options: argparse.Namespace) -> int:
         values["device"] = options.device
     settings = make_settings(values, options.preset)
     first, last = _range(options.frames)
-    is_pattern = re.search(r"#|%\d*d", Path(options.content).name) is not None
-    place = {"pattern" if is_pattern else "path": options.content}
+    place = {"pattern" if _is_pattern(options.content) else "path": options.content}
     content = Content(**place, first=first, last=last, colorspace=options.colorspace)
     output = Path(options.output)
     existing = "resume" if options.resume else "overwrite" if options.overwrite else "error"
@@ -81,7 +80,9 @@ def _stylize(options: argparse.Namespace) -> int:
         {
             "schema": SCHEMA,
             "content": content.model_dump(),
-            "styles": [_style(text) for text in options.style],
+            "styles": [*map(_style, options.style), *({**_style(text), "region": "outside"} for text in options.style_outside)],
+            "matte": _matte(options),
+            "flow": _given_flow(options),
             "output": {"folder": str(output), "name": name, "existing": existing},
             "settings": settings.as_dict(),
         }
@@ -178,6 +179,29 @@ def _plan_only(job: Job, *, as_json: bool) -> int:
     else:
         _print_facts(facts)
     return 0
+
+
+def _matte(options: argparse.Namespace) -> dict[str, Any] | None:
+    if options.matte is None:
+        if options.matte_invert:
+            raise _Wrong("--matte-invert goes with --matte.")
+        return None
+    place = {"source": "alpha"} if options.matte == "alpha" else {"pattern" if _is_pattern(options.matte) else "path": options.matte}
+    return {**place, "invert": options.matte_invert}
+
+
+def _given_flow(options: argparse.Namespace) -> dict[str, Any] | None:
+    if options.vectors and (options.flow_forward or options.flow_backward):
+        raise _Wrong("--vectors holds both directions; leave --flow-forward and --flow-backward out.")
+    if bool(options.flow_forward) != bool(options.flow_backward):
+        raise _Wrong("--flow-forward and --flow-backward go together: the two tell what can be trusted.")
+    if options.vectors:
+        return {"vectors": options.vectors}
+    return {"forward": options.flow_forward, "backward": options.flow_backward} if options.flow_forward else None
+
+
+def _is_pattern(text: str) -> bool:
+    return re.search(r"#|%\d*d", Path(text).name) is not None
 
 
 def _style(text: str) -> dict[str, Any]:
@@ -319,6 +343,14 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     stylize.add_argument("content", metavar="CONTENT", help="a folder, a pattern (shot_####.png, shot_%%04d.png) or a movie")
     stylize.add_argument("--style", metavar="IMAGE[=WEIGHT]", action="append", required=True, help="a painting; several are blended")
+    stylize.add_argument(
+        "--style-outside", metavar="IMAGE[=WEIGHT]", action="append", default=[], help="a painting for outside of the matte"
+    )
+    stylize.add_argument("--matte", metavar="alpha|PATTERN", help="paint inside of it: the source's alpha, or pictures, white inside")
+    stylize.add_argument("--matte-invert", action="store_true", help="exchange inside and outside")
+    stylize.add_argument("--flow-forward", metavar="PATTERN", help="given flow from each frame t to t+1, .flo or EXR")
+    stylize.add_argument("--flow-backward", metavar="PATTERN", help="given flow from each frame t to t-1")
+    stylize.add_argument("--vectors", metavar="PATTERN", help="given flow as EXR files of Blender with the Vector pass")
     stylize.add_argument("--output", metavar="DIR", required=True, help="where DIR/<name>_####.exr are written")
     stylize.add_argument("--name", help="what the frames are called (default: as the content)")
     stylize.add_argument("--frames", metavar="A-B", help="first and last frame (default: all)")

@@ -8,16 +8,22 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from .flow import FlowError
 from .frames import Frame, FrameError, FrameSource, open_source, read_image
 from .settings import Settings, SettingsError, animatable, make_settings, spec
 
-__all__ = ["JOB_FILE", "SCHEMA", "Content", "Job", "JobError", "Output", "Style", "frame_path", "load_job", "make_job"]
+if TYPE_CHECKING:
+    from .flow_files import GivenFlow
+
+__all__ = ["JOB_FILE", "SCHEMA", "Content", "Flow", "Job", "JobError", "Matte", "Output", "Style", "frame_path", "load_job", "make_job"]
 
 SCHEMA: Literal[1] = 1
+Region = Literal["inside", "outside"]
+"""Sides of the matte."""
 JOB_FILE = "job.json"
 
 
@@ -60,10 +66,55 @@ class Content(_Strict):
 
 
 class Style(_Strict):
-    """A painting and its share in the blend."""
+    """A painting and its share in the blend of its side of the matte."""
 
     path: str
     weight: float = Field(1.0, ge=0.0, allow_inf_nan=False)
+    region: Region = "inside"
+
+
+class Matte(_Strict):
+    """Where to paint: the content's alpha, or frames whose white is inside.
+
+    Frames carry the numbers of the painted ones; a still holds for all.
+    """
+
+    source: Literal["alpha", "frames"] = "frames"
+    path: str | None = None
+    pattern: str | None = None
+    invert: bool = False
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Matte:
+        if (self.source == "alpha") + (self.path is not None) + (self.pattern is not None) != 1:
+            raise ValueError("name the source alpha, a path or a pattern")
+        return self
+
+    def open(self) -> FrameSource | None:
+        """The matte's frames, None where it is the content's alpha; raises JobError."""
+        if self.source == "alpha":
+            return None
+        try:
+            return open_source(self.path, self.pattern)
+        except FrameError as problem:
+            raise JobError(f"The matte cannot be used: {problem}", code="matte") from None
+
+
+class Flow(_Strict):
+    """Flow that is given, in files with the numbers of the painted frames.
+
+    `forward` holds t to t + 1 and `backward` t to t - 1; `vectors`, Blender's Vector passes, hold both.
+    """
+
+    forward: str | None = None
+    backward: str | None = None
+    vectors: str | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Flow:
+        if (self.forward is None) != (self.backward is None) or (self.forward is None) == (self.vectors is None):
+            raise ValueError("name the patterns forward and backward, or vectors alone")
+        return self
 
 
 class Output(_Strict):
@@ -81,6 +132,8 @@ class Job(_Strict):
     id: str | None = None
     content: Content
     styles: tuple[Style, ...] = Field(min_length=1)
+    matte: Matte | None = None
+    flow: Flow | None = None
     output: Output
     settings: dict[str, Any] = Field(default_factory=dict)
     per_frame: dict[str, tuple[float, ...]] = Field(default_factory=dict)
@@ -111,11 +164,23 @@ class Job(_Strict):
         """The frames to paint; see `Content.open`."""
         return self.content.open()
 
-    def read_styles(self) -> list[tuple[Frame, float]]:
-        """The paintings with their shares, which sum to 1."""
-        total = sum(style.weight for style in self.styles)
+    @property
+    def estimator(self) -> str:
+        """What finds the motion: the setting `flow`, where "auto" is what is given with the job, else dis."""
+        chosen = self.resolved_settings().flow
+        if chosen != "auto":
+            return chosen
+        return "dis" if self.flow is None else "files" if self.flow.vectors is None else "vectors"
+
+    def read_styles(self) -> list[tuple[Frame, Style]]:
+        """The paintings; their weights are shares, which sum to 1 on each side of the matte."""
+        totals = {region: sum(style.weight for style in self.styles if style.region == region) for region in get_args(Region)}
         try:
-            return [(read_image(style.path), style.weight / total) for style in self.styles if style.weight]
+            return [
+                (read_image(style.path), style.model_copy(update={"weight": style.weight / totals[style.region]}))
+                for style in self.styles
+                if style.weight
+            ]
         except FrameError as problem:
             raise JobError(f"The style image cannot be used: {problem}", "Choose another picture.", code="style") from None
 
@@ -127,7 +192,11 @@ class Job(_Strict):
                 raise JobError(f"There is no style image {style.path}.", "Choose a picture of a painting.", code="style")
         if not any(style.weight for style in self.styles):
             raise JobError("All style images have the weight 0.", "Raise the weight of one of them.", code="style")
+        if self.matte is None and any(style.region == "outside" for style in self.styles):
+            raise JobError("A style is meant for outside of the matte, but there is none.", "Name a matte, or leave it out.", "style")
         self.read_styles()
+        self._check_matte(source)
+        self._check_flow(source)
         for name, series in self.per_frame.items():
             if not spec(name).animatable:
                 raise JobError(f"{name} cannot change from frame to frame; only {', '.join(animatable())} can.", code="settings")
@@ -136,6 +205,48 @@ class Job(_Strict):
         for index in range(len(source.numbers)) if self.per_frame else ():
             self.settings_at(index)
         self._check_output(source)
+
+    def delivered_numbers(self, source: FrameSource) -> list[int]:
+        """The numbers in the names of the frames that are written."""
+        return [number + self.content.offset for number in source.numbers]
+
+    def _check_matte(self, source: FrameSource) -> None:
+        if self.matte is None:
+            return
+        opened = self.matte.open()
+        if opened is None:
+            if source.read(source.numbers[0]).alpha is None:
+                raise JobError("The matte is the source's alpha, but its frames have none.", "Name a matte of its own.", code="matte")
+            return
+        with opened:
+            missing = sorted({*self.delivered_numbers(source)} - {*opened.numbers})
+        if missing and len(opened.numbers) > 1:
+            raise JobError(f"The matte lacks frame {missing[0]} ({len(missing)} in all).", "Give it all frames of the shot.", "matte")
+
+    def _check_flow(self, source: FrameSource) -> None:
+        chosen = self.estimator
+        fitting = {"files": "forward", "vectors": "vectors"}.get(chosen)
+        if self.flow is None:
+            if fitting:
+                raise JobError(f"flow is {chosen}, but the job names no such files.", "Name them, or set flow to auto.", code="flow")
+            return
+        if fitting is None or getattr(self.flow, fitting) is None:
+            raise JobError(
+                f"The job names flow files, but flow is {chosen}; the two exclude each other.",
+                "Set flow to auto, or leave the files out.",
+                code="flow",
+            )
+        try:
+            self.given_flow().check(self.delivered_numbers(source))
+        except FlowError as problem:
+            raise JobError(str(problem), code="flow") from None
+
+    def given_flow(self) -> GivenFlow:
+        """The flow that is given with the job."""
+        from .flow_files import GivenFlow
+
+        assert self.flow is not None
+        return GivenFlow(forward=self.flow.forward, backward=self.flow.backward, vectors=self.flow.vectors)
 
     def _check_output(self, source: FrameSource) -> None:
         folder = self.folder
@@ -196,8 +307,10 @@ def _absolute(job: Job, base: Path) -> Job:
 
     content = job.content.model_copy(update={"path": resolve(job.content.path), "pattern": resolve(job.content.pattern)})
     styles = tuple(style.model_copy(update={"path": resolve(style.path)}) for style in job.styles)
+    matte = job.matte and job.matte.model_copy(update={"path": resolve(job.matte.path), "pattern": resolve(job.matte.pattern)})
+    flow = job.flow and job.flow.model_copy(update={name: resolve(pattern) for name, pattern in job.flow.model_dump().items()})
     output = job.output.model_copy(update={"folder": resolve(job.output.folder)})
-    return job.model_copy(update={"content": content, "styles": styles, "output": output})
+    return job.model_copy(update={"content": content, "styles": styles, "matte": matte, "flow": flow, "output": output})
 
 
 def _settings(values: Mapping[str, Any]) -> Settings:

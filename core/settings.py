@@ -31,7 +31,7 @@ __all__ = [
     "specs",
 ]
 
-Kind = Literal["float", "int", "bool", "choice", "layers", "distances", "cuts", "text"]
+Kind = Literal["float", "int", "bool", "choice", "layers", "weights", "distances", "cuts", "text"]
 
 LAYERS = tuple(f"relu{block}_{layer}" for block, count in enumerate((2, 2, 4, 4, 4), 1) for layer in range(1, count + 1))
 """Names of the rectified layers of VGG-19; VGG-16 lacks relu3_4, relu4_4 and relu5_4."""
@@ -85,8 +85,13 @@ class Settings:
         1e-3, "float", "style", "Smoothness", "Weight of the total variation: higher values remove fine noise",
         minimum=0.0, maximum=1e3, soft_maximum=0.1,
     )  # fmt: skip
-    keep_colors: bool = _define(
-        False, "bool", "style", "Keep Colors", "Keep the shot's own colors and take only the painting's brightness and texture",
+    keep_colors: Literal["off", "luminance", "match"] = _define(
+        "off", "choice", "style", "Keep Colors", "Whose colors the result has",
+        choices=(
+            ("off", "Off", "The painting's colors"),
+            ("luminance", "Luminance", "The shot's own colors: only brightness and texture come from the painting"),
+            ("match", "Match", "The painting is recolored to the shot's colors before its style is taken"),
+        ),
     )  # fmt: skip
     strength: float = _define(
         1.0, "float", "style", "Strength", "Blend of the source (0, exactly) and the stylized frame (1)",
@@ -112,13 +117,29 @@ class Settings:
             ("random", "Noise", "Weak noise, new for every frame; the first frame starts from noise too"),
             ("previous", "Previous", "The previous result as it is"),
             ("previous_warped", "Previous, Warped",
-             "The previous result moved along the optical flow; what cannot be trusted borrows strokes from where the frame looks alike"),
+             "The previous result moved along the optical flow"),
             ("first", "First", "The result of the shot's first frame"),
         ),
     )  # fmt: skip
+    uncovered: Literal["borrowed", "content", "warped"] = _define(
+        "borrowed", "choice", "consistency", "Uncovered Areas",
+        "What areas start from that come into view or whose motion is unknown, where frames start from the previous one, warped",
+        choices=(
+            ("borrowed", "Borrowed Strokes", "The source frame with strokes borrowed from where it looks alike"),
+            ("content", "Content", "The source frame: bare at first"),
+            ("warped", "Warped", "The warped picture as it is, smears included, as in the reference program"),
+        ),
+    )  # fmt: skip
     flow: str = _define(
-        "dis", "choice", "consistency", "Optical Flow", "What finds the motion between frames",
-        choices=(("dis", "DIS", "Dense inverse search: fast, exact to a third of a pixel, loses motions over 30 pixels"),),
+        "auto", "choice", "consistency", "Optical Flow", "What finds the motion between frames",
+        choices=(
+            ("auto", "Automatic", "A 3D scene's own motion vectors, or the flow files that are given; else DIS"),
+            ("dis", "DIS", "Dense inverse search: fast, exact to a third of a pixel, loses motions over 30 pixels"),
+            ("large", "Large Motion", "DIS led by matches of the network's features: follows motions that DIS loses, slower"),
+            ("raft", "RAFT", "A network trained for optical flow, fetched once: robust, slow without a graphics card"),
+            ("files", "Flow Files", "Flow that is given as .flo or EXR files"),
+            ("vectors", "Motion Vectors", "Vector passes of Blender; a scene strip renders them by itself"),
+        ),
     )  # fmt: skip
     mask: Literal["soft", "binary"] = _define(
         "soft", "choice", "consistency", "Reliability Mask", "How pixels that come into view or lie on motion boundaries are left free",
@@ -131,6 +152,12 @@ class Settings:
         (1,), "distances", "consistency", "Earlier Frames",
         "Distances of the earlier frames that a frame holds to, such as 1,2,4: areas that were hidden for a while return as they were",
         minimum=1, maximum=1000, unit="frames",
+    )  # fmt: skip
+    long_term_every: int = _define(
+        0, "int", "consistency", "Every Earlier",
+        "Hold to every frame at a multiple of this distance back to the start of the shot, too: steadier, slower the longer the shot; "
+        "0 does not",
+        minimum=0, maximum=1000, soft_maximum=50, unit="frames",
     )  # fmt: skip
     combine: Literal["nearest", "normalize"] = _define(
         "nearest", "choice", "consistency", "Combine", "How the masks of several earlier frames are combined",
@@ -151,6 +178,28 @@ class Settings:
         "Frames at which a new shot begins: auto (found in the pictures), none, or a list such as 48,112",
         unit="frames",
     )  # fmt: skip
+    # Multi-pass
+    passes: int = _define(
+        1, "int", "passes", "Passes",
+        "Times the whole shot is painted, forward and backward by turns; 1 paints one frame after the other. "
+        "Several keep the contrast at the frame's borders when the camera moves; every pass takes Iterations",
+        minimum=1, maximum=100, soft_maximum=20, unit="passes",
+    )  # fmt: skip
+    blend_previous: float = _define(
+        1.0, "float", "passes", "Blend Previous",
+        "With several passes: share of the neighbor that this pass has already painted in the picture that a frame starts from",
+        minimum=0.0, maximum=100.0, soft_maximum=2.0, unit="factor",
+    )  # fmt: skip
+    blend_next: float = _define(
+        0.0, "float", "passes", "Blend Next",
+        "With several passes: share of the neighbor on the other side, as the pass before left it",
+        minimum=0.0, maximum=100.0, soft_maximum=2.0, unit="factor",
+    )  # fmt: skip
+    temporal_from_pass: int = _define(
+        8, "int", "passes", "Temporal From",
+        "With several passes: the first pass in which frames are held to earlier results by the temporal weight",
+        minimum=2, maximum=101, soft_maximum=20, unit="pass",
+    )  # fmt: skip
     # Quality
     resolution: float = _define(
         1.0, "float", "quality", "Resolution",
@@ -159,10 +208,12 @@ class Settings:
     )  # fmt: skip
     iterations_first: int = _define(
         300, "int", "quality", "Iterations, First",
-        "Most iterations for the first frame of a shot", minimum=0, maximum=100000, soft_maximum=2000,
+        "Most iterations for the first frame of a shot; with several passes every frame takes Iterations",
+        minimum=0, maximum=100000, soft_maximum=2000,
     )  # fmt: skip
     iterations: int = _define(
-        100, "int", "quality", "Iterations", "Most iterations for every later frame", minimum=0, maximum=100000, soft_maximum=1000,
+        100, "int", "quality", "Iterations", "Most iterations for every later frame, or for every frame of a pass",
+        minimum=0, maximum=100000, soft_maximum=1000,
     )  # fmt: skip
     tolerance: float = _define(
         1e-4, "float", "quality", "Tolerance",
@@ -202,7 +253,10 @@ class Settings:
     )  # fmt: skip
     network: str = _define(
         "vgg16", "choice", "quality", "Network", "The network whose features are compared",
-        choices=(("vgg16", "VGG-16", "Simonyan and Zisserman's network with 16 layers"),),
+        choices=(
+            ("vgg16", "VGG-16", "Simonyan and Zisserman's network with 16 layers"),
+            ("vgg19", "VGG-19", "The paper's network with 19 layers: a little slower, its weights are fetched or given once"),
+        ),
     )  # fmt: skip
     pooling: str = _define(
         "max", "choice", "quality", "Pooling", "How the network halves its layers",
@@ -211,9 +265,18 @@ class Settings:
     content_layers: tuple[str, ...] = _define(
         ("relu4_2",), "layers", "quality", "Content Layers", "Layers of the network whose features keep the shapes",
     )  # fmt: skip
+    content_layer_weights: tuple[float, ...] = _define(
+        (), "weights", "quality", "Content Layer Weights", "Weight of each content layer, such as 1,0.5; empty weighs all alike",
+        minimum=0.0, maximum=1e6, unit="factor",
+    )  # fmt: skip
     style_layers: tuple[str, ...] = _define(
         ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"), "layers", "quality", "Style Layers",
         "Layers of the network whose correlations make the style",
+    )  # fmt: skip
+    style_layer_weights: tuple[float, ...] = _define(
+        (), "weights", "quality", "Style Layer Weights",
+        "Weight of each style layer, such as 1,1,1,0.5,0.5: early ones hold fine texture, late ones large strokes; empty weighs all alike",
+        minimum=0.0, maximum=1e6, unit="factor",
     )  # fmt: skip
     # Output
     highlights: Literal["clip", "keep"] = _define(
@@ -225,6 +288,10 @@ class Settings:
     )  # fmt: skip
     seed: int = _define(
         0, "int", "output", "Seed", "Number that decides the noise; the same seed gives the same picture", minimum=0, maximum=2**31 - 1,
+    )  # fmt: skip
+    debug: bool = _define(
+        False, "bool", "output", "Debug Pictures",
+        "Write flow, mask, warped previous frame and start picture beside each frame, as layers of an EXR file", changes_pixels=False,
     )  # fmt: skip
     # Device
     device: str = _define(
@@ -246,7 +313,7 @@ class Settings:
         if not (self.content_weight or self.style_weight or self.temporal_weight):
             raise SettingsError("content_weight, style_weight and temporal_weight are all 0, so there is nothing to paint; raise one.")
         for name in ("content_layers", "style_layers"):
-            missing = [layer for layer in getattr(self, name) if self.network == "vgg16" and layer.endswith("_4")]
+            missing = [layer for layer in getattr(self, name) if layer not in _layers_of(self.network)]
             if missing:
                 raise SettingsError(
                     f"{name}: {missing[0]} is not a layer of {self.network}; choose from {', '.join(_layers_of(self.network))}."
@@ -255,6 +322,19 @@ class Settings:
             raise SettingsError("style_layers is empty; name a layer such as relu3_1, or set style_weight to 0.")
         if not self.content_layers and self.content_weight:
             raise SettingsError("content_layers is empty; name a layer such as relu4_2, or set content_weight to 0.")
+        for name in ("content", "style"):
+            layers, weights = getattr(self, f"{name}_layers"), getattr(self, f"{name}_layer_weights")
+            if weights and len(weights) != len(layers):
+                raise SettingsError(
+                    f"{name}_layer_weights has {len(weights)} numbers for {len(layers)} {name}_layers; give one for each, or none."
+                )
+            if weights and not any(weights):
+                raise SettingsError(f"{name}_layer_weights are all 0; raise one, or set {name}_weight to 0.")
+        if self.passes > 1 and self.init in ("previous", "first"):
+            raise SettingsError(
+                f"init={self.init} and passes={self.passes} exclude each other: in a multi-pass job every frame starts from its own result "
+                "of the pass before; set passes to 1, or leave init out."
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """The settings as JSON takes them: tuples become lists."""
@@ -285,6 +365,10 @@ PRESETS: Mapping[str, Preset] = {
     "final": Preset(
         "Final", "Finished strokes, and areas that were hidden return as they were",
         {"iterations_first": 1000, "iterations": 400, "long_term": (1, 2, 4), "history": 40},
+    ),
+    "multipass": Preset(
+        "Multi-Pass", "The shot painted forward and backward by turns: no loss of contrast at the borders when the camera moves, slow",
+        {"passes": 15},
     ),
     "paper": Preset(
         "Paper", "The settings of the paper's reference program: slow",
@@ -345,13 +429,14 @@ def parse(name: str, text: str) -> Any:
         if text.lower() in _TRUE | _FALSE:
             return text.lower() in _TRUE
         raise SettingsError(f"{name} takes true or false, not '{text}'.")
-    if one.kind in ("layers", "distances") or (one.kind == "cuts" and text not in ("auto", "none")):
+    if one.kind in ("layers", "weights", "distances") or (one.kind == "cuts" and text not in ("auto", "none")):
         return tuple(part.strip() for part in text.strip("[]() ").split(",") if part.strip())
     return text
 
 
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
+_KEEP_COLORS = {True: "luminance", False: "off", "true": "luminance", "false": "off"}
 _NOUNS = {"float": "number", "int": "whole number"}
 
 
@@ -361,10 +446,12 @@ def _suggestion(name: str, among: Iterable[str]) -> str:
 
 
 def _layers_of(network: str) -> tuple[str, ...]:
-    return tuple(layer for layer in LAYERS if network != "vgg16" or not layer.endswith("_4"))
+    return tuple(layer for layer in LAYERS if network == "vgg19" or not layer.endswith("_4"))
 
 
 def _checked(name: str, one: Spec, value: Any) -> Any:
+    if name == "keep_colors":
+        value = _KEEP_COLORS.get(value, value) if isinstance(value, (str, bool)) else value
     match one.kind:
         case "float" | "int":
             return _number(name, one, value)
@@ -387,6 +474,8 @@ def _checked(name: str, one: Spec, value: Any) -> Any:
                 if layer not in LAYERS:
                     raise SettingsError(f"{name}: '{layer}' is not a layer of the network{_suggestion(str(layer), LAYERS)}.")
             return layers
+        case "weights":
+            return tuple(float(_number(name, one, _real(name, item))) for item in _items(name, value, "numbers"))
         case "distances":
             distances = tuple(sorted({_number(name, one, _whole(name, item)) for item in _items(name, value, "frame distances")}))
             if not distances:
@@ -400,7 +489,7 @@ def _checked(name: str, one: Spec, value: Any) -> Any:
 
 
 def _number(name: str, one: Spec, value: Any) -> float | int:
-    whole = one.kind != "float"
+    whole = one.kind not in ("float", "weights")
     if isinstance(value, bool) or not isinstance(value, (int, float)) or (whole and math.isfinite(value) and value != int(value)):
         raise SettingsError(f"{name} takes a {_NOUNS.get(one.kind, 'whole number')}, not {value!r}.")
     if not (one.minimum <= value <= one.maximum and math.isfinite(value)):
@@ -414,6 +503,13 @@ def _whole(name: str, item: Any) -> int:
         return int(item)
     except (TypeError, ValueError):
         raise SettingsError(f"{name} takes whole numbers separated by commas, not '{item}'.") from None
+
+
+def _real(name: str, item: Any) -> float:
+    try:
+        return float(item)
+    except (TypeError, ValueError):
+        raise SettingsError(f"{name} takes numbers separated by commas, not '{item}'.") from None
 
 
 def _items(name: str, value: Any, what: str) -> list[Any]:

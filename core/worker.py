@@ -136,7 +136,7 @@ class _Run:
         self._settings = job.resolved_settings()
         self._total = len(source.numbers)
         self._size = working_size(source.size, self._settings.resolution)
-        self._estimator = estimator(self._settings.flow)
+        self._estimator = estimator(job.estimator)
         self._plan = choose(self._settings, job.plan)
         configure(self._plan)
         self._state = job.folder / "cache" / "state"
@@ -151,7 +151,7 @@ class _Run:
 
     def paint_all(self) -> int:
         job, begun = self._job, time.monotonic()
-        self._styles = [(display_from_linear(frame).rgb, frame_digest(frame), share) for frame, share in job.read_styles()]
+        self._styles = [(display_from_linear(frame).rgb, frame_digest(frame), style.weight) for frame, style in job.read_styles()]
         self._weights = weights.ensure(self._settings.network, lambda text: self._warn("weights", text))
         self._state.mkdir(parents=True, exist_ok=True)
         remove_partial(job.folder)
@@ -392,7 +392,7 @@ def finished(painted: Array, original: DisplayImage, settings: Settings) -> Arra
     """
     source, strength = original.rgb, np.float32(settings.strength)
     rgb = resized(painted, (source.shape[1], source.shape[0]))
-    if settings.keep_colors:
+    if settings.keep_colors == "luminance":
         rgb = with_colors_of(rgb, source)
     if strength == 1:
         return linear_from_display(rgb, original, settings.highlights)

@@ -22,7 +22,7 @@ def settings_table() -> str:
         for name, one in specs().items():
             if one.group == group:
                 cells = (f"`{name}`{' ◆' if one.animatable else ''}", one.label, _shown(getattr(defaults, name)), _takes(one))
-                parts.append(f"| {' | '.join(cells)} | {_escaped(one.description)} |")
+                parts.append(f"| {' | '.join(cells)} | {_escaped(_described(one))} |")
         parts.append("")
     return "\n".join(parts).rstrip()
 
@@ -47,6 +47,11 @@ def filled(text: str) -> str:
     return text
 
 
+def _described(one: Spec) -> str:
+    """The tooltip, and under it that of each choice."""
+    return "<br>".join([one.description, *(f"`{name}`: {text}" for name, _, text in one.choices)])
+
+
 def _takes(one: Spec) -> str:
     match one.kind:
         case "choice":
@@ -55,7 +60,7 @@ def _takes(one: Spec) -> str:
             return "`true`, `false`"
         case "float" | "int":
             return f"{_plain(one.minimum)} to {_plain(one.maximum)}{_unit(one)}"
-        case "distances":
+        case "distances" | "weights":
             return "numbers with commas"
         case "layers":
             return "names of layers with commas"
@@ -70,7 +75,7 @@ def _unit(one: Spec) -> str:
 
 
 def _shown(value: Any) -> str:
-    return f"`{_plain(value)}`"
+    return f"`{_plain(value)}`" if value != () else "none"
 
 
 def _plain(value: Any) -> str:

@@ -46,7 +46,12 @@ def test_noise_for_all_frames_means_noise_for_the_first_too():
         ({"iterations": float("inf")}, "iterations"),
         ({"iterations": 1.5}, "whole number"),
         ({"iterations": True}, "whole number"),
-        ({"keep_colors": 1}, "true or false"),
+        ({"keep_colors": 1}, "off, luminance or match"),
+        ({"debug": 1}, "true or false"),
+        ({"style_layer_weights": (1, 2)}, "2 numbers for 5 style_layers"),
+        ({"style_layer_weights": (0,) * 5}, "are all 0"),
+        ({"style_layer_weights": "1,a,1,1,1"}, "numbers separated by commas"),
+        ({"passes": 3, "init": "previous"}, "exclude each other"),
         ({"init": "warped"}, "previous_warped"),
         ({"long_term": ()}, "empty"),
         ({"long_term": "1,x"}, "'x'"),
@@ -75,8 +80,9 @@ def test_an_unknown_preset_is_refused_with_the_nearest_name():
     [
         ("style_weight", "1e2", 100.0),
         ("iterations", " 7 ", 7),
-        ("keep_colors", "Yes", True),
-        ("keep_colors", "off", False),
+        ("debug", "Yes", True),
+        ("debug", "off", False),
+        ("style_layer_weights", "1,1,1,0.5, 2", ("1", "1", "1", "0.5", "2")),
         ("init", "previous", "previous"),
         ("long_term", "[1, 2,4]", ("1", "2", "4")),
         ("cuts", "none", "none"),
@@ -88,7 +94,7 @@ def test_words_of_a_command_line_become_values(name, text, value):
     make_settings({name: parse(name, text)})
 
 
-@pytest.mark.parametrize(("name", "text"), [("style_weight", "much"), ("iterations", "1.5"), ("keep_colors", "perhaps"), ("sytle", "1")])
+@pytest.mark.parametrize(("name", "text"), [("style_weight", "much"), ("iterations", "1.5"), ("debug", "perhaps"), ("sytle", "1")])
 def test_words_that_are_no_value_are_refused(name, text):
     with pytest.raises(SettingsError):
         parse(name, text)

@@ -256,7 +256,7 @@ def test_strength_can_change_from_frame_to_frame(make, run, shot, tmp_path):
 
 def test_kept_colors_are_the_sources(make, run, shot, tmp_path):
     pattern = shot()
-    run(make(pattern, keep_colors=True))
+    run(make(pattern, keep_colors="luminance"))
     with open_source(pattern) as source:
         original = display_from_linear(source.read(1)).rgb
     painted = display(tmp_path / "out")[0]
