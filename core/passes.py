@@ -22,18 +22,33 @@ class Step:
     held_to: tuple[int, ...]
     """Earlier frames that the temporal loss holds it to, nearest first; empty at the start of a shot."""
     start: str
-    """What it starts from: content, random, previous, previous_warped or first."""
+    """What it starts from: content, random, previous, previous_warped, first, or blend: its result of the pass before with `blended`."""
     iterations: int
+    pass_number: int = 1
+    toward: int = 1
+    """The direction of the pass: 1 forward, -1 backward."""
+    blended: tuple[tuple[int, float], ...] = ()
+    """Neighbors that a start from "blend" takes in, with their weights."""
 
     @property
     def is_first(self) -> bool:
         return self.index == self.shot
 
     @property
+    def previous(self) -> int:
+        """The neighbor that the pass has just come from."""
+        return self.index - self.toward
+
+    @property
     def needs(self) -> tuple[int, ...]:
         """All earlier results that it reads, nearest first."""
-        others = {"previous": {self.index - 1}, "previous_warped": {self.index - 1}, "first": {self.shot}}.get(self.start, set())
-        return tuple(sorted({*self.held_to, *others}, reverse=True))
+        others = {
+            "previous": {self.previous},
+            "previous_warped": {self.previous},
+            "first": {self.shot},
+            "blend": {self.index, *(neighbor for neighbor, _ in self.blended)},
+        }.get(self.start, set())
+        return tuple(sorted({*self.held_to, *others}, key=lambda other: (abs(other - self.index), other)))
 
 
 def memory(settings: Settings) -> int:
