@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Reliability", "long_term", "mask", "reliability", "reliability_map"]
+__all__ = ["Reliability", "chained", "long_term", "mask", "reliability", "reliability_map"]
 
 Array = NDArray[np.float32]
 
@@ -53,12 +53,8 @@ def reliability(flow: Array, inverse: Array, *, rule: Literal["inside", "referen
         raise ValueError(f"Both flows must be (H, W, 2), not {flow.shape} and {inverse.shape}.")
     height, width = flow.shape[:2]
     u, v = flow[..., 0], flow[..., 1]
-    x = np.arange(width, dtype=np.float32) + u
-    y = np.arange(height, dtype=np.float32)[:, np.newaxis] + v
-    if rule == "inside":
-        outside = ~((x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1))
-    else:
-        outside = ~((x >= 0) & (x < width - 1) & (y >= 0) & (y < height - 1))
+    x, y, inside = _targets(flow)
+    outside = ~inside if rule == "inside" else ~(inside & (x < width - 1) & (y < height - 1))
     w = _sample(inverse, np.where(outside, 0, x), np.where(outside, 0, y))
     motion, back = _square(flow), _square(w)
     disocclusion = ~(_square(flow + w) < 0.01 * (motion + back) + 0.5)  # so written, an inverse that is not a number is not trusted
@@ -110,10 +106,39 @@ def long_term(masks: Sequence[Array], combine: Literal["nearest", "normalize"] =
     return taken
 
 
+def chained(flows: Sequence[Array], masks: Sequence[Array]) -> tuple[Array, Array]:
+    """Flow and mask of two frames at a distance, from those of the steps between them.
+
+    Args:
+        flows: (H, W, 2) of each step, the first on the grid of the frame to start from, each next on that of the frame reached.
+        masks: (H, W) in 0..1 of the same steps.
+
+    Returns:
+        f(p) = f_1(p) + f_2(p + f_1(p)) + …, (H, W, 2), and the product of the masks along the way, (H, W), on the first frame's grid.
+        A pixel that has left the frame keeps the flow by which it left, and has mask 0.
+    """
+    flow, weight = np.array(flows[0], np.float32), np.array(masks[0], np.float32)
+    for step, trusted in zip(flows[1:], masks[1:], strict=True):
+        x, y, inside = _targets(flow)
+        x, y = np.where(inside, x, 0), np.where(inside, y, 0)
+        flow = np.where(inside[..., np.newaxis], flow + _sample(step, x, y), flow)
+        inside &= _targets(flow)[2]
+        weight = np.where(inside, weight * _sample(np.dstack([trusted, trusted]), x, y)[..., 0], 0)
+    return flow, weight
+
+
 def _softened(classes: NDArray[np.uint8]) -> Array:
     # BORDER_REFLECT repeats the edge sample: -1 is 0, -2 is 1.
     size = (_BLUR_TAPS, _BLUR_TAPS)
     return np.asarray(cv2.GaussianBlur(_SOFTENED[classes], size, _BLUR_SIGMA, borderType=cv2.BORDER_REFLECT), np.float32)
+
+
+def _targets(flow: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Where each pixel is seen, p + f(p), and whether that lies in the frame; what is not a number does not."""
+    height, width = flow.shape[:2]
+    x = np.arange(width, dtype=np.float32) + flow[..., 0]
+    y = np.arange(height, dtype=np.float32)[:, np.newaxis] + flow[..., 1]
+    return x, y, (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
 
 
 def _square(vectors: Array) -> Array:

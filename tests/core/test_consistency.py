@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from core.consistency import Reliability, long_term, mask, reliability, reliability_map
+from core.consistency import Reliability, chained, long_term, mask, reliability, reliability_map
 from core.flow_files import read_flo
 
 Array = NDArray[np.float32]
@@ -180,3 +180,42 @@ def test_a_pixel_holds_to_the_nearest_frame_in_which_it_can_be_trusted() -> None
 def test_normalizing_divides_by_the_sum_only_above_one() -> None:
     combined = long_term([np.array([[1, 0.25]], np.float32), np.array([[1, 0.5]], np.float32)], "normalize")
     assert np.array_equal(combined[0], [[0.5, 0.25]]) and np.array_equal(combined[1], [[0.5, 0.5]])
+
+
+def test_a_chain_of_shifts_is_their_sum_where_it_stays_in_the_frame() -> None:
+    steps = [constant(3, 1), constant(2, -1), constant(1, 0)]
+    flow, weight = chained(steps, [np.ones((20, 30), np.float32)] * 3)
+    assert flow.dtype == weight.dtype == np.float32
+    assert (flow[2:-2, :-6] == (6, 0)).all() and (weight[2:-2, :-6] == 1).all()
+    assert (weight[:, -3:] == 0).all() and (flow[5, -1] == (3, 1)).all()
+    one, same = chained(steps[:1], [np.full((20, 30), 0.5, np.float32)])
+    assert np.array_equal(one, steps[0]) and (same == 0.5).all()
+
+
+def test_a_chain_follows_each_pixel_to_where_it_is() -> None:
+    """Rotations by one and two degrees make one by three."""
+    y, x = np.mgrid[0:40, 0:40].astype(np.float32) - 19.5
+
+    def rotation(degrees: float) -> Array:
+        c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+        return np.stack([c * x - s * y - x, s * x + c * y - y], axis=2).astype(np.float32)
+
+    flow, _ = chained([rotation(1), rotation(2)], [np.ones((40, 40), np.float32)] * 2)
+    np.testing.assert_allclose(flow[4:-4, 4:-4], rotation(3)[4:-4, 4:-4], atol=1e-4)
+
+
+def test_the_mask_of_a_chain_is_what_every_step_on_the_way_trusts() -> None:
+    first, second = np.ones((20, 30), np.float32), np.ones((20, 30), np.float32)
+    first[4, 4], second[10, 15] = 0.5, 0.25  # the second is reached from column 12
+    _, weight = chained([constant(3, 0), constant(3, 0)], [first, second])
+    assert weight[4, 4] == 0.5 and weight[10, 12] == 0.25 and weight[10, 15] == 1
+
+
+@pytest.mark.parametrize("unknown", [1e10, -1e10, np.nan])
+def test_a_chain_through_unknown_motion_is_not_trusted_and_does_not_spread(unknown: float) -> None:
+    flow = constant(2, 0)
+    flow[8:10, 10:12] = unknown
+    trusted = mask(flow, constant(-2, 0), "binary")
+    chain, weight = chained([constant(2.5, 0), flow, flow], [np.ones_like(trusted), trusted, trusted])
+    assert (weight[8:10, 6:10] == 0).all() and (weight[np.abs(np.nan_to_num(chain[..., 0], nan=unknown)) > 30] == 0).all()
+    assert np.isfinite(weight).all() and (weight[:6, :-7] == 1).all() and (chain[:6, :-7] == (6.5, 0)).all()
