@@ -12,11 +12,11 @@ import numpy as np
 
 from .frames import Frame
 from .passes import Step
-from .settings import Settings
+from .settings import Settings, specs
 
 __all__ = ["ALGORITHM", "fingerprint", "frame_digest"]
 
-ALGORITHM = 1
+ALGORITHM = 2
 """Raised whenever equal settings give other pixels than before."""
 
 
@@ -30,26 +30,34 @@ def frame_digest(frame: Frame) -> str:
 
 
 def fingerprint(
-    settings: Settings, step: Step, number: int, content: str, styles: Sequence[tuple[str, float]], weights: str, earlier: Sequence[str]
+    settings: Settings,
+    step: Step,
+    number: int,
+    inputs: Sequence[str],
+    styles: Sequence[tuple[str, float, str]],
+    weights: str,
+    earlier: Sequence[str],
 ) -> str:
     """SHA-256 over the algorithm's version, the settings that change pixels, and the contents of all that the frame was made from.
 
     Args:
         settings: with the values of this frame.
-        number: the frame's number, which decides its noise.
-        content: digest of the frame's content.
-        styles: digests of the paintings with their shares.
+        number: decides the frame's noise.
+        inputs: digests of the frame's content, its matte, the motion that it is moved by.
+        styles: digests of the paintings with their shares and their side of the matte.
         weights: digest of the network's weights.
         earlier: fingerprints of the earlier results that it read, in the order of `step.needs`.
     """
     # A cut only matters by what the frame could not read, so where cuts were looked for is left out.
-    values = {name: value for name, value in settings.changing_pixels().items() if name != "cuts"}
+    unused = {"cuts"} if settings.passes > 1 else {"cuts", *(name for name, one in specs().items() if one.group == "passes")}
+    values = {name: value for name, value in settings.changing_pixels().items() if name not in unused}
     facts = {
         "algorithm": ALGORITHM,
         "settings": values,
         "first": step.is_first,
         "number": number if step.start == "random" else None,
-        "content": content,
+        "pass": step.pass_number,
+        "inputs": list(inputs),
         "styles": [list(style) for style in styles],
         "weights": weights,
         "earlier": list(earlier),

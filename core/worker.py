@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import glob
 import logging
 import platform
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,20 +23,25 @@ import torch
 from numpy.typing import NDArray
 
 from . import __version__, cuts, weights
-from .color import DisplayImage, display_from_linear, linear_from_display, with_colors_of
-from .consistency import mask
+from .color import display_from_linear
+from .content import Content, Contents, Original
+from .delivery import finished
 from .devices import DeviceError, Plan, choose, configure
 from .events import PROTOCOL, Listener
-from .files import atomic, remove_partial, write_json
+from .files import remove_partial, write_json
 from .fingerprint import fingerprint, frame_digest
 from .flow import FlowError, estimator
 from .frames import FrameError, FrameSource, read_exr_attributes, read_image, write_exr
 from .job import JOB_FILE, Job, JobError
 from .losses import Objective
+from .motion import EstimatedMotion, GivenMotion, Motion, MotionFinder
 from .optimizer import Cancelled, Diverged, Progress
-from .painter import Earlier, Painted, Painter, resized
-from .passes import Step, memory, single_pass
-from .settings import Settings
+from .painter import Painted, Painter
+from .passes import Step, memory, schedule
+from .pictures import resized
+from .start import Earlier
+from .state import State
+from .styles import StyleImage
 from .vgg import MIN_SIZE
 
 __all__ = ["run_job", "versions", "working_size"]
@@ -109,68 +114,71 @@ def run_job(job: Job, source: FrameSource, listener: Listener, cancel: threading
 
 
 @dataclass(frozen=True)
-class _Content:
-    """A frame's content at the sizes at which frames are painted and compared: (H, W, 3) display sRGB."""
+class _Result:
+    """What a step brought: the picture, the frame as it came where the picture is delivered, and how the previous frame reaches it."""
 
-    working: Array
-    thumbnail: Array
-    digest: str
-
-
-@dataclass(frozen=True)
-class _Motion:
-    """How a frame reaches an earlier one, at the working size: the flow (H, W, 2) and the paper's c (H, W)."""
-
-    flow: Array
-    mask: Array
+    painted: Painted
+    original: Original | None
+    motion: Motion | None
 
 
 class _Run:
     """One job on its way. Frames are counted from 0 within the job.
 
-    One thread looks ahead (frames and flow), one writes; the optimizer waits for neither unless it is faster.
+    One thread looks ahead (frames and flow), one writes; the optimizer waits for neither unless it is faster. What is held in memory
+    does not grow with the length of the shot.
     """
 
     def __init__(self, job: Job, source: FrameSource, tell: Callable[..., None], cancel: threading.Event) -> None:
         self._job, self._source, self._tell, self._cancel = job, source, tell, cancel
         self._settings = job.resolved_settings()
-        self._total = len(source.numbers)
+        self._total, self._passes = len(source.numbers), self._settings.passes
         self._size = working_size(source.size, self._settings.resolution)
-        self._estimator = estimator(job.estimator)
+        self._finder = self._motion_finder()
         self._plan = choose(self._settings, job.plan)
         configure(self._plan)
-        self._state = job.folder / "cache" / "state"
-        self._contents: dict[int, Future[_Content]] = {}
-        self._motions: dict[tuple[int, int], Future[_Motion]] = {}
-        self._originals: dict[int, DisplayImage] = {}
-        self._results: dict[int, Array] = {}
-        self._fingerprints: dict[int, str] = {}
+        self._motions: dict[tuple[int, int], Future[Motion]] = {}
+        self._results: dict[tuple[int, int], Array] = {}
+        """By pass and frame."""
+        self._fingerprints: dict[tuple[int, int], str] = {}
+        self._colors: tuple[int, Array] | None = None
         self._painted = self._kept = 0
         self._seconds_later: list[float] = []
         self._told: set[str] = set()
 
     def paint_all(self) -> int:
         job, begun = self._job, time.monotonic()
-        self._styles = [(display_from_linear(frame).rgb, frame_digest(frame), style.weight) for frame, style in job.read_styles()]
+        styles = job.read_styles()
+        self._styles = [StyleImage(display_from_linear(frame).rgb, style.weight, style.region) for frame, style in styles]
+        self._style_digests = [(frame_digest(frame), style.weight, style.region) for frame, style in styles]
         self._weights = weights.ensure(self._settings.network, lambda text: self._warn("weights", text))
-        self._state.mkdir(parents=True, exist_ok=True)
+        self._state = State(job.folder / "cache" / "state", job.output.name)
         remove_partial(job.folder)
-        remove_partial(self._state)
         record_job(job, self._plan)
-        self._tell(
-            "ready", protocol=PROTOCOL, versions=versions(), device=self._plan.device, plan=self._plan.as_dict(), total=self._total,
-            folder=str(job.folder), name=job.output.name, first=self._number(0), last=self._number(self._total - 1),
-        )  # fmt: skip
-        with ThreadPoolExecutor(1, "ahead") as self._ahead, ThreadPoolExecutor(1, "write") as writer:
+        with ExitStack() as stack:
+            self._ahead = stack.enter_context(ThreadPoolExecutor(1, "ahead"))
+            writer = stack.enter_context(ThreadPoolExecutor(1, "write"))
+            self._contents = stack.enter_context(closing(Contents(job, self._source, self._size, self._ahead, self._warn)))
+            self._tell(
+                "ready", protocol=PROTOCOL, versions=versions(), device=self._plan.device, plan=self._plan.as_dict(), total=self._total,
+                passes=self._passes, folder=str(job.folder), name=job.output.name,
+                first=self._contents.number(0), last=self._contents.number(self._total - 1),
+            )  # fmt: skip
+            if 1 < self._passes < self._settings.temporal_from_pass and self._settings.temporal_weight:
+                self._warn(
+                    "passes",
+                    f"The temporal term joins from pass {self._settings.temporal_from_pass} on, which never comes with {self._passes} "
+                    "passes; lower temporal_from_pass to hold frames to each other.",
+                )
             writing: Future[None] | None = None
             try:
-                for step in single_pass(self._total, self._is_cut, self._job.settings_at):
+                for step in self._steps():
                     self._check_cancelled()
                     if not self._keep(step):
                         result, seconds = self._paint(step)
                         if writing is not None:
                             writing.result()
-                        writing = writer.submit(self._deliver, step, result, self._originals.pop(step.index), seconds)
+                        writing = writer.submit(self._write, step, result, seconds)
                     self._forget(step)
                 if writing is not None:
                     writing.result()
@@ -181,177 +189,232 @@ class _Run:
                 return 130
             finally:
                 self._ahead.shutdown(cancel_futures=True)
+        if self._passes > 1:
+            self._state.drop(lambda pass_number, number: True)
         seconds = time.monotonic() - begun
         self._tell("done", total=self._total, painted=self._painted, kept=self._kept, seconds=seconds, folder=str(job.folder))
         return 0
 
-    # What a frame is made from
+    # The order of the work
 
-    def _number(self, index: int) -> int:
-        """The number in the name of the frame that is written."""
-        return self._source.numbers[index] + self._job.content.offset
+    def _steps(self) -> Iterator[Step]:
+        """What there is to do, without the passes that an earlier run has finished."""
+        steps = schedule(self._total, self._is_cut, self._job.settings_at, self._passes)
+        if self._passes == 1 or self._job.output.existing != "resume" or self._state.is_empty():
+            return steps
+        whole = list(steps)
+        finished = 0
+        for number in range(1, self._passes):
+            if all([self._is_in_state(step) for step in whole if step.pass_number == number]):
+                finished = number
+        return (step for step in whole if step.pass_number > finished)
 
-    def _content(self, index: int) -> Future[_Content]:
-        if index not in self._contents:
-            self._contents[index] = self._ahead.submit(self._read, index)
-        return self._contents[index]
-
-    def _read(self, index: int) -> _Content:
-        number = self._source.numbers[index]
-        digest = self._source.digest(number)
-        original = display_from_linear(self._source.read(number))
-        if original.clipped and self._settings.highlights == "clip":
-            self._warn(
-                "clipped",
-                f"{original.clipped} pixels of frame {self._number(index)} are brighter than display white and are clipped; "
-                "set highlights to keep to carry them over.",
-            )
-        self._originals[index] = original
-        working = resized(original.rgb, self._size)
-        return _Content(working, cuts.thumbnail(working), digest)
-
-    def _motion(self, index: int, earlier: int) -> Future[_Motion]:
-        if (index, earlier) not in self._motions:
-            contents = self._content(index), self._content(earlier)
-            self._motions[index, earlier] = self._ahead.submit(self._estimate, index, earlier, *contents)
-        return self._motions[index, earlier]
-
-    def _estimate(self, index: int, earlier: int, here: Future[_Content], there: Future[_Content]) -> _Motion:
-        begun = time.monotonic()
-        a, b = here.result().working, there.result().working
-        flow, inverse = self._estimator.estimate(a, b), self._estimator.estimate(b, a)
-        reliable = mask(flow, inverse, self._settings.mask)
-        self._tell("flow", frame=self._number(index), to=self._number(earlier), seconds=time.monotonic() - begun)
-        return _Motion(flow, reliable)
+    def _is_in_state(self, step: Step) -> bool:
+        return self._state.has(step.pass_number, self._contents.number(step.index), self._fingerprint(step))
 
     def _is_cut(self, index: int) -> bool:
         chosen = self._settings.cuts
         if isinstance(chosen, tuple):
-            return self._number(index) in chosen
+            return self._contents.number(index) in chosen
         if chosen == "none":
             return False
-        return cuts.is_cut(self._content(index - 1).result().thumbnail, self._content(index).result().thumbnail)
+        return cuts.is_cut(self._contents[index - 1].thumbnail, self._contents[index].thumbnail)
 
-    def _result(self, index: int) -> Array:
-        """An earlier result: from memory, else to the bit from the state, else from the delivered frame."""
-        if index not in self._results:
-            state = self._state_path(index)
-            if state.is_file():
-                self._results[index] = np.load(state, allow_pickle=False)
-            else:
-                self._warn("state", "The exact state of earlier frames is gone, so resuming reads the delivered ones; bits may differ.")
-                delivered = display_from_linear(read_image(self._job.frame_path(self._source.numbers[index])))
-                self._results[index] = resized(delivered.rgb, self._size)
-        return self._results[index]
-
-    # Painting and delivering
-
-    def _paint(self, step: Step) -> tuple[Painted, float]:
-        begun = time.monotonic()
-        index, number = step.index, self._number(step.index)
-        self._tell("frame_started", frame=number, index=index + 1, total=self._total, **{"pass": 1})
-        content = self._content(index).result()
-        needs_motion = {*step.held_to, *((index - 1,) if step.start == "previous_warped" else ())}
-        motions = {earlier: self._motion(index, earlier) for earlier in sorted(needs_motion)}
-        if index + 1 < self._total:
-            self._content(index + 1)
-            if needs_motion or step.is_first:
-                self._motion(index + 1, index)
-        earlier = {}
-        for other in step.needs:
-            if other in motions:
-                motion = motions[other].result()
-                earlier[other] = Earlier(self._result(other), motion.flow, motion.mask)
-            else:
-                earlier[other] = Earlier(self._result(other))
-
-        def report(progress: Progress) -> None:
-            losses = Objective.losses(progress.terms)
-            self._tell("iteration", frame=number, iteration=progress.iteration, limit=progress.limit, losses=losses, **{"pass": 1})
-
-        result = self._painter.paint(
-            content.working, step, earlier, self._job.settings_at(index), number, report=report, check=self._check_cancelled
-        )
-        self._results[index] = result.rgb
-        return result, time.monotonic() - begun
-
-    @cached_property
-    def _painter(self) -> Painter:
-        styles = [(rgb, share) for rgb, _, share in self._styles]
-        return Painter(self._settings, self._plan, weights.load(self._weights), styles, self._size)
-
-    def _deliver(self, step: Step, result: Painted, original: DisplayImage, seconds: float) -> None:
-        index = step.index
-        with atomic(self._state_path(index)) as partial:
-            np.save(partial, result.rgb, allow_pickle=False)
-        path = self._job.frame_path(self._source.numbers[index])
-        rgba = finished(result.rgb, original, self._job.settings_at(index))
-        attributes: dict[str, str | int | float] = {
-            _FINGERPRINT: self._fingerprints[index],
-            "brushflow:version": __version__,
-            "brushflow:iterations": result.iterations,
-            **{f"brushflow:loss_{name}": value for name, value in result.losses.items()},
-        }
-        write_exr(path, rgba, attributes)
-        self._drop_states(step)
-        self._painted += 1
-        if not step.is_first:
-            self._seconds_later.append(seconds)
-        left = (self._total - index - 1) * self._expected_seconds(result, seconds)
-        self._tell_done(step, path, seconds, result.iterations, result.losses, left, kept=False)
-
-    def _expected_seconds(self, result: Painted, seconds: float) -> float:
-        """What a later frame takes, told from those that were painted, or else from a first frame with its more iterations."""
-        if self._seconds_later:
-            return float(np.mean(self._seconds_later))
-        return seconds * min(self._settings.iterations / max(result.iterations, 1), 1.0)
+    def _fingerprint(self, step: Step) -> str:
+        place = step.pass_number, step.index
+        if place not in self._fingerprints:
+            here = self._contents.number(step.index)
+            inputs = [self._contents.digest(step.index)]
+            inputs += [self._finder.identity(here, self._contents.number(other)) for other in step.moved]
+            if self._settings.keep_colors == "match":
+                inputs.append(self._contents.digest(step.shot))
+            if self._job.matte is not None:
+                inputs.append(f"matte {self._job.matte.source} {self._job.matte.invert}")
+            self._fingerprints[place] = fingerprint(
+                self._job.settings_at(step.index), step, self._noise(step), inputs, self._style_digests, self._weights.sha256,
+                [self._fingerprints[step.pass_of(other), other] for other in step.needs],
+            )  # fmt: skip
+        return self._fingerprints[place]
 
     def _keep(self, step: Step) -> bool:
-        """Whether the frame that is there already is the one that would be painted."""
-        index = step.index
-        self._fingerprints[index] = fingerprint(
-            self._job.settings_at(index), step, self._number(index), self._content(index).result().digest,
-            [(digest, share) for _, digest, share in self._styles], self._weights.sha256,
-            [self._fingerprints[earlier] for earlier in step.needs],
-        )  # fmt: skip
-        path = self._job.frame_path(self._source.numbers[index])
-        if self._job.output.existing != "resume" or not path.is_file():
+        """Whether the result that is there already is the one that would be painted."""
+        wanted = self._fingerprint(step)
+        if self._job.output.existing != "resume":
+            return False
+        if step.pass_number < self._passes:
+            if not self._is_in_state(step):
+                return False
+            self._tell_painted(step, 0.0, 0, {}, None, kept=True)
+            return True
+        path = self._frame_path(step)
+        if not path.is_file():
             return False
         try:
             attributes = read_exr_attributes(path)
         except FrameError:
             return False
-        if attributes.get(_FINGERPRINT) != self._fingerprints[index]:
+        if attributes.get(_FINGERPRINT) != wanted:
             return False
         self._kept += 1
         losses = {name: float(attributes.get(f"brushflow:loss_{name}", 0.0)) for name in ("total", *Objective.TERMS)}
-        self._tell_done(step, path, 0.0, int(attributes.get("brushflow:iterations", 0)), losses, None, kept=True)
+        self._tell_painted(step, 0.0, int(attributes.get("brushflow:iterations", 0)), losses, None, kept=True)
         return True
 
+    # What a frame is made from
+
+    def _motion_finder(self) -> MotionFinder:
+        if self._job.flow is not None:
+            return GivenMotion(self._job.given_flow(), self._settings.mask, self._size)
+        return EstimatedMotion(estimator(self._job.estimator), self._settings.mask, self._job.folder / "cache" / "flow")
+
+    def _motion(self, index: int, other: int) -> Future[Motion]:
+        if (index, other) not in self._motions:
+            self._motions[index, other] = self._ahead.submit(self._find_motion, self._contents.ahead(index), self._contents.ahead(other))
+        return self._motions[index, other]
+
+    def _find_motion(self, here: Future[Content], there: Future[Content]) -> Motion:
+        begun = time.monotonic()
+        a, b = here.result(), there.result()
+        motion = self._finder.find(a, b)
+        self._tell("flow", frame=a.number, to=b.number, seconds=time.monotonic() - begun)
+        return motion
+
+    def _look_ahead(self, step: Step) -> None:
+        """Let the next frame be read and its motion be found while this one is painted."""
+        following = step.index + step.toward
+        if not 0 <= following < self._total:
+            return
+        self._contents.ahead(following)
+        offsets = {other - step.index for other in step.moved}
+        if step.is_first and self._passes == 1 and (self._settings.temporal_weight or self._settings.init == "previous_warped"):
+            offsets.add(-1)
+        for other in sorted(following + offset for offset in offsets):
+            if 0 <= other < self._total:
+                self._motion(following, other)
+
+    def _result(self, pass_number: int, index: int) -> Array:
+        """An earlier result: from memory, else to the bit from the state, else from the delivered frame."""
+        place = pass_number, index
+        if place not in self._results:
+            number = self._contents.number(index)
+            if pass_number < self._passes or self._state.has(pass_number, number, self._fingerprints[place]):
+                self._results[place] = self._state.load(pass_number, number, self._fingerprints[place])
+            else:
+                self._warn("state", "The exact state of earlier frames is gone, so resuming reads the delivered ones; bits may differ.")
+                delivered = display_from_linear(read_image(self._job.frame_path(self._source.numbers[index])))
+                self._results[place] = resized(delivered.rgb, self._size)
+        return self._results[place]
+
+    def _colors_of(self, shot: int) -> Array | None:
+        """The content whose colors the paintings are matched to: the first of the shot."""
+        if self._settings.keep_colors != "match":
+            return None
+        if self._colors is None or self._colors[0] != shot:
+            self._colors = shot, self._contents[shot].working
+        return self._colors[1]
+
+    def _noise(self, step: Step) -> int:
+        """The number that decides the noise of a frame; in a multi-pass job all frames of a shot start from the same."""
+        return self._contents.number(step.index if self._passes == 1 else step.shot)
+
+    # Painting and delivering
+
+    def _paint(self, step: Step) -> tuple[_Result, float]:
+        begun = time.monotonic()
+        index, number = step.index, self._contents.number(step.index)
+        self._tell("frame_started", frame=number, passes=self._passes, **self._position(step))
+        content = self._contents[index]
+        motions = {other: self._motion(index, other) for other in step.moved}
+        self._look_ahead(step)
+        earlier = {}
+        for other in step.needs:
+            result = self._result(step.pass_of(other), other)
+            if other in motions:
+                motion = motions[other].result()
+                earlier[other] = Earlier(result, motion.flow, motion.mask, self._contents[other].matte if self._job.matte else None)
+            else:
+                earlier[other] = Earlier(result)
+
+        def report(progress: Progress) -> None:
+            losses = Objective.losses(progress.terms)
+            self._tell(
+                "iteration", frame=number, iteration=progress.iteration, limit=progress.limit, losses=losses, **{"pass": step.pass_number}
+            )
+
+        painted = self._painter.paint(
+            content.working, step, earlier, self._job.settings_at(index), self._noise(step), report=report, check=self._check_cancelled,
+            matte=content.matte, colors_of=self._colors_of(step.shot),
+        )  # fmt: skip
+        self._results[step.pass_number, index] = painted.rgb
+        is_last = step.pass_number == self._passes
+        original = self._contents.take_original(index) if is_last else None
+        motion_to_previous = motions[step.previous].result() if step.previous in motions else None
+        return _Result(painted, original, motion_to_previous), time.monotonic() - begun
+
+    @cached_property
+    def _painter(self) -> Painter:
+        return Painter(self._settings, self._plan, weights.load(self._weights), self._styles, self._size)
+
+    def _write(self, step: Step, result: _Result, seconds: float) -> None:
+        painted, original = result.painted, result.original
+        self._state.save(step.pass_number, self._contents.number(step.index), self._fingerprint(step), painted.rgb)
+        if original is not None:
+            self._deliver(step, painted, original)
+            if self._settings.debug:
+                self._write_debug(step, painted, result.motion)
+            self._painted += 1
+        self._state.drop(lambda pass_number, number: not self._is_needed_after(step, pass_number, number))
+        if self._passes > 1 or not step.is_first:
+            self._seconds_later.append(seconds)
+        done = self._total * (step.pass_number - 1) + self._position(step)["index"]
+        left = (self._total * self._passes - done) * self._expected_seconds(painted, seconds)
+        self._tell_painted(step, seconds, painted.iterations, painted.losses, left, kept=False)
+
+    def _deliver(self, step: Step, painted: Painted, original: Original) -> None:
+        rgba = finished(painted.rgb, original, self._job.settings_at(step.index), {style.region for style in self._styles})
+        attributes: dict[str, str | int | float] = {
+            _FINGERPRINT: self._fingerprint(step),
+            "brushflow:version": __version__,
+            "brushflow:iterations": painted.iterations,
+            **{f"brushflow:loss_{name}": value for name, value in painted.losses.items()},
+        }
+        write_exr(self._frame_path(step), rgba, attributes)
+
+    def _write_debug(self, step: Step, painted: Painted, motion: Motion | None) -> None:
+        from .debug import write_debug
+
+        path = self._frame_path(step)
+        write_debug(
+            path.with_name(path.name.replace(self._job.output.name, f"{self._job.output.name}_debug", 1)),
+            flow=motion.flow if motion else None, mask=motion.mask if motion else None, warped=painted.warped, start=painted.start,
+        )  # fmt: skip
+
+    def _expected_seconds(self, painted: Painted, seconds: float) -> float:
+        """What a later frame takes, told from those that were painted, or else from a first frame with its more iterations."""
+        if self._seconds_later:
+            return float(np.mean(self._seconds_later))
+        return seconds * min(self._settings.iterations / max(painted.iterations, 1), 1.0)
+
+    # Letting go
+
     def _forget(self, step: Step) -> None:
-        """Let go of what no later frame can ask for."""
-        oldest = step.index + 1 - memory(self._settings)
-        spared = {step.shot} if self._settings.init == "first" else set()
-        for index in [index for index in self._contents if index < min(oldest, step.index)]:
-            del self._contents[index]
-            self._originals.pop(index, None)
-        for pair in [pair for pair in self._motions if pair[0] <= step.index]:
+        """Let go of what the next frames do not ask for; what is asked for later comes back from the disk."""
+        reach, following = memory(self._settings), step.index + step.toward
+        self._contents.keep_only(range(step.index - reach, step.index + reach + 1))
+        for pair in [pair for pair in self._motions if pair[0] != following]:
             del self._motions[pair]
-        for index in [index for index in self._results if index < oldest and index not in spared]:
-            del self._results[index]
+        for place in [place for place in self._results if place[0] != step.pass_number or abs(place[1] - following) > reach]:
+            if not (self._settings.init == "first" and place[1] == step.shot):
+                del self._results[place]
 
-    def _drop_states(self, step: Step) -> None:
-        """Delete the states that resume no longer needs now that the frame of `step` is on disk."""
-        needed = {index for index in range(step.index + 1 - memory(self._settings), step.index + 1) if index >= 0}
-        if self._settings.init == "first":
-            needed.add(step.shot)
-        kept = {self._state_path(index) for index in needed}
-        for state in self._state.glob(f"{glob.escape(self._job.output.name)}_*.npy"):
-            if state not in kept:
-                state.unlink(missing_ok=True)
-
-    def _state_path(self, index: int) -> Path:
-        return self._state / f"{self._job.output.name}_{self._number(index):04d}.{self._fingerprints[index][:16]}.npy"
+    def _is_needed_after(self, step: Step, pass_number: int, number: int) -> bool:
+        """Whether resuming after `step` may read the result of a frame in a pass from the disk."""
+        if pass_number != step.pass_number:
+            return pass_number == step.pass_number - 1
+        if step.pass_number < self._passes or self._settings.long_term_every:
+            return True
+        behind = (step.index - (number - self._contents.number(0))) * step.toward
+        return 0 <= behind < memory(self._settings) or (self._settings.init == "first" and number == self._contents.number(step.shot))
 
     # Telling
 
@@ -365,13 +428,24 @@ class _Run:
             self._told.add(code)
             self._tell("warning", code=code, message=message)
 
-    def _tell_done(
-        self, step: Step, path: Path, seconds: float, iterations: int, losses: Mapping[str, float], eta: float | None, *, kept: bool
+    def _position(self, step: Step) -> dict[str, int]:
+        """Where a step stands in its pass, counted from 1 in the direction of the pass."""
+        index = step.index + 1 if step.toward > 0 else self._total - step.index
+        return {"index": index, "total": self._total, "pass": step.pass_number}
+
+    def _tell_painted(
+        self, step: Step, seconds: float, iterations: int, losses: Mapping[str, float], eta: float | None, *, kept: bool
     ) -> None:
-        self._tell(
-            "frame_done", frame=self._number(step.index), path=str(path), index=step.index + 1, total=self._total, seconds=seconds,
-            iterations=iterations, losses=dict(losses), eta=eta, kept=kept,
-        )  # fmt: skip
+        """`frame_done` is for frames that are delivered, those of the last pass."""
+        facts: dict[str, Any] = {"frame": self._contents.number(step.index), **self._position(step)}
+        facts |= {"seconds": seconds, "iterations": iterations, "losses": dict(losses), "eta": eta, "kept": kept}
+        if step.pass_number == self._passes:
+            self._tell("frame_done", path=str(self._frame_path(step)), **facts)
+        else:
+            self._tell("pass_frame_done", passes=self._passes, **facts)
+
+    def _frame_path(self, step: Step) -> Path:
+        return self._job.frame_path(self._source.numbers[step.index])
 
 
 def record_job(job: Job, plan: Plan) -> None:
@@ -379,32 +453,3 @@ def record_job(job: Job, plan: Plan) -> None:
     output = job.output.model_copy(update={"existing": "resume"})
     recorded = job.model_copy(update={"output": output, "plan": plan.as_dict()})
     write_json(job.folder / JOB_FILE, recorded.as_json())
-
-
-def finished(painted: Array, original: DisplayImage, settings: Settings) -> Array:
-    """The frame to deliver: at full size, its colors kept and blended with its source as the settings say.
-
-    Args:
-        painted: (h, w, 3) display sRGB at the working size.
-
-    Returns:
-        (H, W, 4) scene-linear, alpha premultiplied. At a strength of 0 it is the source, values above display white included.
-    """
-    source, strength = original.rgb, np.float32(settings.strength)
-    rgb = resized(painted, (source.shape[1], source.shape[0]))
-    if settings.keep_colors == "luminance":
-        rgb = with_colors_of(rgb, source)
-    if strength == 1:
-        return linear_from_display(rgb, original, settings.highlights)
-    blended = linear_from_display(source + strength * (rgb - source), original, settings.highlights)
-    # What the way through display sRGB took from the source comes back with the source's share.
-    lost = premultiplied(original) - linear_from_display(source, original, settings.highlights)
-    return blended + (1 - strength) * lost
-
-
-def premultiplied(original: DisplayImage) -> Array:
-    """The untouched source (H, W, 4), scene-linear."""
-    rgb = np.nan_to_num(original.linear)
-    alpha = np.ones(rgb.shape[:2], np.float32) if original.alpha is None else original.alpha
-    alpha = alpha[..., np.newaxis]
-    return np.concatenate([np.where(alpha > 0, rgb * alpha, rgb), alpha], axis=2, dtype=np.float32)
