@@ -200,17 +200,30 @@ class _Run:
     def _steps(self) -> Iterator[Step]:
         """What there is to do, without the passes that an earlier run has finished."""
         steps = schedule(self._total, self._is_cut, self._job.settings_at, self._passes)
-        if self._passes == 1 or self._job.output.existing != "resume" or self._state.is_empty():
+        if self._passes == 1 or self._job.output.existing != "resume":
             return steps
+        if self._state.is_empty() and not self._job.frame_path(self._source.numbers[0]).is_file():
+            return steps
+        there: dict[int, list[bool]] = {}
         whole = list(steps)
-        finished = 0
-        for number in range(1, self._passes):
-            if all([self._is_in_state(step) for step in whole if step.pass_number == number]):
-                finished = number
-        return (step for step in whole if step.pass_number > finished)
+        for step in whole:
+            there.setdefault(step.pass_number, []).append(self._attributes(step) is not None)
+        finished = max((number for number, frames in there.items() if all(frames)), default=0)
+        return (step for step in whole if step.pass_number > min(finished, self._passes - 1))
 
-    def _is_in_state(self, step: Step) -> bool:
-        return self._state.has(step.pass_number, self._contents.number(step.index), self._fingerprint(step))
+    def _attributes(self, step: Step) -> dict[str, str | int | float] | None:
+        """What the header says of a result that is there already and is the one that would be painted; None where there is none."""
+        wanted = self._fingerprint(step)
+        if step.pass_number < self._passes:
+            return {} if self._state.has(step.pass_number, self._contents.number(step.index), wanted) else None
+        path = self._frame_path(step)
+        if not path.is_file():
+            return None
+        try:
+            attributes = read_exr_attributes(path)
+        except FrameError:
+            return None
+        return attributes if attributes.get(_FINGERPRINT) == wanted else None
 
     def _is_cut(self, index: int) -> bool:
         chosen = self._settings.cuts
@@ -237,25 +250,11 @@ class _Run:
         return self._fingerprints[place]
 
     def _keep(self, step: Step) -> bool:
-        """Whether the result that is there already is the one that would be painted."""
-        wanted = self._fingerprint(step)
-        if self._job.output.existing != "resume":
+        """Whether the result that is there already stays."""
+        attributes = self._attributes(step)
+        if self._job.output.existing != "resume" or attributes is None:
             return False
-        if step.pass_number < self._passes:
-            if not self._is_in_state(step):
-                return False
-            self._tell_painted(step, 0.0, 0, {}, None, kept=True)
-            return True
-        path = self._frame_path(step)
-        if not path.is_file():
-            return False
-        try:
-            attributes = read_exr_attributes(path)
-        except FrameError:
-            return False
-        if attributes.get(_FINGERPRINT) != wanted:
-            return False
-        self._kept += 1
+        self._kept += step.pass_number == self._passes
         losses = {name: float(attributes.get(f"brushflow:loss_{name}", 0.0)) for name in ("total", *Objective.TERMS)}
         self._tell_painted(step, 0.0, int(attributes.get("brushflow:iterations", 0)), losses, None, kept=True)
         return True
