@@ -24,13 +24,14 @@ _NEARNESS = (0.25, 0.5)
 """What a distance of the whole frame counts across and down, against a difference between black and white."""
 
 
-def borrowed(content: Array, painted: Array, trusted: Array) -> Array:
+def borrowed(content: Array, painted: Array, trusted: Array, side: Array | None = None) -> Array:
     """The painted frame; its untrusted parts are the content with overlapping patches of what painting changed in trusted ones.
 
     Args:
         content: (H, W, 3) display sRGB in 0..1.
         painted: (H, W, 3), what is known of the result.
         trusted: (H, W) in 0..1, where it is known.
+        side: (H, W) in 0..1, the part of the frame that lends and borrows; None is all of it.
 
     Returns (H, W, 3), to be used where `trusted` is below 1; the content where nothing is trusted.
     """
@@ -38,9 +39,12 @@ def borrowed(content: Array, painted: Array, trusted: Array) -> Array:
     half = max(round(max(height, width) / _PATCHES / 2), 4)
     size, stride = 2 * half, max(half // 3, 1)
     kernel = np.ones((size, size), np.uint8)
-    whole = cv2.erode((trusted > _TRUSTED).astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=1)
+    lends, lacks = trusted > _TRUSTED, trusted < 1
+    if side is not None:
+        lends, lacks = lends & (side > _TRUSTED), lacks & (side > 0)
+    whole = cv2.erode(lends.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=1)
     lenders = np.argwhere(whole[::stride, ::stride]) * stride
-    borrowers = np.argwhere(cv2.dilate((trusted < 1).astype(np.uint8), kernel)[::half, ::half]) * half
+    borrowers = np.argwhere(cv2.dilate(lacks.astype(np.uint8), kernel)[::half, ::half]) * half
     if not (len(lenders) and len(borrowers)):
         return content
     looks = _looks(content, half)

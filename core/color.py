@@ -9,7 +9,7 @@ The network's scale, 0..255 minus the mean of its training images, is the one of
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -24,11 +24,14 @@ __all__ = [
     "HALF_MAXIMUM",
     "MEAN",
     "DisplayImage",
+    "Palette",
     "display_from_linear",
     "display_from_network",
     "linear_from_display",
     "linear_to_srgb",
     "network_from_display",
+    "palette",
+    "recolored",
     "srgb_to_linear",
     "with_colors_of",
 ]
@@ -42,6 +45,7 @@ HALF_MAXIMUM = 65504.0
 """The largest finite half float."""
 
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, on display RGB
+_GRAIN = 4 / 255  # standard deviation of what is noise of the file rather than a color of the painting
 _WHITE = 1.0 + 2.0**-9  # dividing half-float color by half-float alpha puts white up to 2**-10 above 1
 
 
@@ -113,6 +117,33 @@ def with_colors_of(rgb: Array, source_rgb: Array) -> Array:
     # Equal chroma in YUV means that the three channels differ from the source's by the same amount.
     difference = (rgb - source_rgb) @ _LUMINANCE
     return np.clip(source_rgb + difference[..., np.newaxis], 0.0, 1.0, dtype=np.float32)
+
+
+class Palette(NamedTuple):
+    """Mean (3,) and covariance (3, 3) of a picture's display sRGB."""
+
+    mean: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+
+
+def palette(rgb: Array) -> Palette:
+    """The colors of a picture (H, W, 3)."""
+    pixels = rgb.reshape(-1, 3).astype(np.float64)
+    return Palette(pixels.mean(0), np.cov(pixels.T, bias=True))
+
+
+def recolored(rgb: Array, colors: Palette) -> Array:
+    """The painting (H, W, 3) display sRGB with the mean and covariance of other colors; clamped to 0..1.
+
+    The linear map Σ_c^½ Σ_s^−½ of Gatys, Bethge, Hertzmann, Shechtman (2016), "Preserving color in neural artistic style transfer".
+    Colors in which the painting hardly varies, such as those of a drawing, are not stretched beyond what its grain allows.
+    """
+    own = palette(rgb)
+    values, axes = np.linalg.eigh(own.covariance)
+    inverse_root = axes / np.sqrt(np.maximum(values, _GRAIN**2)) @ axes.T
+    values, axes = np.linalg.eigh(colors.covariance)
+    root = axes * np.sqrt(np.maximum(values, 0)) @ axes.T
+    return np.clip((rgb - own.mean) @ (root @ inverse_root).T + colors.mean, 0.0, 1.0).astype(np.float32)
 
 
 def network_from_display(rgb: Tensor) -> Tensor:

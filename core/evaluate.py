@@ -21,7 +21,7 @@ from .flow import DIS
 from .flow_files import read_flo
 from .frames import FrameSource, open_source, read_image
 from .losses import content_loss, gram_matrix, style_loss
-from .painter import resized, style_size
+from .pictures import resized, style_size
 from .settings import Settings
 from .vgg import VGG
 from .warp import inside, warp

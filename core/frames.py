@@ -41,6 +41,7 @@ __all__ = [
     "read_image",
     "write_exr",
     "write_gray",
+    "write_layers",
 ]
 
 log = logging.getLogger(__name__)
@@ -693,18 +694,27 @@ def write_exr(path: Path, rgba: NDArray[np.floating], attributes: Mapping[str, s
 
     Raises FrameError where the disk refuses it.
     """
-    height, width, channels = rgba.shape
-    if channels != 4:
+    if rgba.shape[2] != 4:
         raise ValueError(f"write_exr needs (H, W, 4), not {rgba.shape}.")
     pixels = np.nan_to_num(rgba, nan=0.0, posinf=HALF_MAXIMUM, neginf=-HALF_MAXIMUM).clip(-HALF_MAXIMUM, HALF_MAXIMUM)
-    spec = oiio.ImageSpec(width, height, 4, "half")
-    spec.attribute("compression", "zip")
-    spec.attribute("DateTime", _NO_CLOCK)
-    spec.attribute("oiio:ColorSpace", LINEAR)
-    spec.attribute("colorInteropID", LINEAR)
-    spec.attribute("chromaticities", oiio.TypeDesc("float[8]"), _REC709)
+    spec = _exr_spec(pixels.shape, "half")
     for name, value in (attributes or {}).items():
         spec.attribute(name, value)
+    _write(path, spec, pixels)
+
+
+def write_layers(path: Path, layers: Mapping[str, NDArray[np.floating]]) -> None:
+    """Write a multi-layer EXR in single precision, whole or not at all; equal input gives equal bytes.
+
+    Args:
+        layers: (H, W, C) each, scene-linear Rec.709 where they are colors. A key is the layer's name, a dot and a letter for each
+            of its channels, such as "Flow.XY".
+
+    Raises FrameError where the disk refuses it.
+    """
+    pixels = np.concatenate(list(layers.values()), axis=2, dtype=np.float32)
+    spec = _exr_spec(pixels.shape, "float")
+    spec.channelnames = tuple(f"{name}.{letter}" for name, letters in (key.rsplit(".", 1) for key in layers) for letter in letters)
     _write(path, spec, pixels)
 
 
@@ -737,6 +747,18 @@ def write_gray(path: Path, values: NDArray[np.uint8]) -> None:
     is_float = path.suffix.lower() in (".exr", ".hdr", ".pfm")
     pixels = values.astype(np.float32) / 255 if is_float else values
     _write(path, oiio.ImageSpec(width, height, 1, "float" if is_float else "uint8"), pixels[..., np.newaxis])
+
+
+def _exr_spec(shape: tuple[int, ...], kind: str) -> Any:
+    """The header of scene-linear Rec.709 pixels (H, W, C)."""
+    height, width, channels = shape
+    spec = oiio.ImageSpec(width, height, channels, kind)
+    spec.attribute("compression", "zip")
+    spec.attribute("DateTime", _NO_CLOCK)
+    spec.attribute("oiio:ColorSpace", LINEAR)
+    spec.attribute("colorInteropID", LINEAR)
+    spec.attribute("chromaticities", oiio.TypeDesc("float[8]"), _REC709)
+    return spec
 
 
 def _write(path: Path, spec: Any, pixels: NDArray[Any]) -> None:

@@ -9,21 +9,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-__all__ = ["TV_SCALE", "Objective", "Temporal", "content_loss", "gram_matrix", "style_loss", "temporal_loss", "total_variation"]
+__all__ = [
+    "TV_SCALE",
+    "Objective",
+    "Region",
+    "StyleTarget",
+    "Temporal",
+    "content_loss",
+    "gram_matrix",
+    "style_loss",
+    "temporal_loss",
+    "total_variation",
+]
 
 TV_SCALE = 235051.5
 """½·3·349·449: gives the mean the strength that the reference's sum has at 450×350."""
 
 
-def gram_matrix(features: Tensor) -> Tensor:
-    """Correlations G = F Fᵀ / (C·H·W), float32 (C, C), of the features (1, C, H, W) of one picture (Gatys et al. 2016)."""
+def gram_matrix(features: Tensor, guide: Tensor | None = None) -> Tensor:
+    """Correlations G = F Fᵀ / (C·H·W), float32 (C, C), of the features (1, C, H, W) of one picture (Gatys et al. 2016).
+
+    With a guidance channel T (H, W) in 0..1, those of a part of it, G = (T∘F) (T∘F)ᵀ / (C·ΣT²) (Gatys et al. 2017, section 4), which
+    compares with the correlations of a whole picture.
+    """
     flat = _accumulable(features[0].flatten(1))
-    return flat @ flat.T / flat.numel()
+    if guide is None:
+        return flat @ flat.T / flat.numel()
+    guided = flat * guide.flatten()
+    return guided @ guided.T / (len(flat) * guide.square().sum())
 
 
 def content_loss(features: Tensor, target: Tensor) -> Tensor:
@@ -31,9 +49,9 @@ def content_loss(features: Tensor, target: Tensor) -> Tensor:
     return (_accumulable(features) - _accumulable(target)).square().mean()
 
 
-def style_loss(features: Tensor, target: Tensor) -> Tensor:
-    """Mean of (G(F) − A)² for features (1, C, H, W) and a target Gram matrix A (C, C): a scalar."""
-    return _StyleLoss.apply(features, target, False)
+def style_loss(features: Tensor, target: Tensor, guide: Tensor | None = None) -> Tensor:
+    """Mean of (G(F) − A)² for features (1, C, H, W), a target Gram matrix A (C, C) and perhaps a guidance channel (H, W): a scalar."""
+    return _StyleLoss.apply(features, target, guide, False)
 
 
 def temporal_loss(image: Tensor, warped: Tensor, mask: Tensor, criterion: str = "mse") -> Tensor:
@@ -65,26 +83,47 @@ class Temporal:
     mask: Tensor
 
 
+class StyleTarget(NamedTuple):
+    """The Gram matrix (C, C) that features shall have where the guidance channel (H', W') says, or everywhere without one."""
+
+    gram: Tensor
+    guide: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of the picture and what it is painted like: targets by layer, and its share of the picture's area."""
+
+    targets: Mapping[str, StyleTarget]
+    share: float = 1.0
+
+
 @dataclass
 class Objective:
     """The loss that a frame minimizes, and its gradient.
 
     Args:
         network: gives the features of a picture by layer name.
-        content: target features by layer; style: target Gram matrices by layer, equal weights.
+        content: target features by layer.
+        style: regions, whose losses count by their shares.
+        content_layers, style_layers: weights by layer, 1 for those that are not named.
         temporal: earlier results that the picture is held to.
+        free: (1, 1, H, W), 1 where the picture may change and 0 where its gradient is held at 0; None lets all of it change.
     """
 
     network: Any
     content: Mapping[str, Tensor]
-    style: Mapping[str, Tensor]
+    style: Sequence[Region]
     content_weight: float
     style_weight: float
+    content_layers: Mapping[str, float] = field(default_factory=dict)
+    style_layers: Mapping[str, float] = field(default_factory=dict)
     temporal_weight: float = 0.0
     tv_weight: float = 0.0
     temporal: Sequence[Temporal] = field(default_factory=tuple)
     criterion: str = "mse"
     normalize_gradients: bool = False
+    free: Tensor | None = None
 
     TERMS = ("content", "style", "temporal", "tv")
 
@@ -103,19 +142,19 @@ class Objective:
             if self.content or self.style:
                 for name, features in self.network(image).items():
                     if name in self.content:
-                        content = content + self._layer(_ContentLoss, features, self.content[name], self.content_weight)
-                    if name in self.style:
-                        style = style + self._layer(_StyleLoss, features, self.style[name], self.style_weight)
+                        weight = self.content_weight * self.content_layers.get(name, 1.0)
+                        content = content + weight * _ContentLoss.apply(features, self.content[name], self.normalize_gradients)
+                    for region in self.style:
+                        if name in region.targets:
+                            weight = self.style_weight * self.style_layers.get(name, 1.0) * region.share
+                            style = style + weight * _StyleLoss.apply(features, *region.targets[name], self.normalize_gradients)
             temporal = image.new_zeros(())
             for one in self.temporal if self.temporal_weight else ():
                 temporal = temporal + self.temporal_weight * temporal_loss(image, one.warped, one.mask, self.criterion)
             tv = self.tv_weight * total_variation(image) if self.tv_weight else image.new_zeros(())
             terms = torch.stack((content, style, temporal, tv))
             (gradient,) = torch.autograd.grad(terms.sum(), image)
-        return terms.detach(), gradient
-
-    def _layer(self, function: Any, features: Tensor, target: Tensor, weight: float) -> Tensor:
-        return weight * function.apply(features, target, self.normalize_gradients)
+        return terms.detach(), gradient if self.free is None else gradient * self.free
 
 
 class _ContentLoss(torch.autograd.Function):
@@ -138,20 +177,23 @@ class _StyleLoss(torch.autograd.Function):
     """`style_loss` with Gram sums in float32 and the gradient's product in the features' own number format."""
 
     @staticmethod
-    def forward(ctx: Any, features: Tensor, target: Tensor, normalize: bool) -> Tensor:
-        difference = gram_matrix(features) - target
-        ctx.save_for_backward(features, difference)
+    def forward(ctx: Any, features: Tensor, target: Tensor, guide: Tensor | None, normalize: bool) -> Tensor:
+        difference = gram_matrix(features, guide) - target
+        ctx.save_for_backward(features, difference, guide)
         ctx.normalize = normalize
         return difference.square().mean()
 
     @staticmethod
-    def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor, None, None]:
-        features, difference = ctx.saved_tensors
-        scale = 4 / (difference.numel() * features[0].numel())
+    def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor, None, None, None]:
+        features, difference, guide = ctx.saved_tensors
+        area = features[0, 0].numel() if guide is None else guide.square().sum()
+        scale = 4 / (difference.numel() * (features.shape[1] * area))
         # The symmetric difference on the right keeps the channels last, as the convolutions want them.
         product = features[0].flatten(1).T @ (scale * difference).to(features.dtype)
+        if guide is not None:
+            product *= guide.square().to(product.dtype).reshape(-1, 1)
         gradient = product.T.unflatten(1, features.shape[2:])[None]
-        return _scaled(gradient, outputs[0], ctx.normalize), None, None
+        return _scaled(gradient, outputs[0], ctx.normalize), None, None, None
 
 
 def _scaled(gradient: Tensor, factor: Tensor, normalize: bool) -> Tensor:

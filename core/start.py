@@ -1,0 +1,130 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a frame starts from: earlier results on its grid, and what takes their place where they cannot be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .borrow import borrowed
+from .consistency import long_term
+from .passes import Step
+from .pictures import array, plane, tensor
+from .settings import Settings
+from .warp import inside, warp
+
+__all__ = ["Earlier", "Seen", "see", "start_picture"]
+
+Array = NDArray[np.float32]
+
+NOISE = 0.001
+"""Standard deviation of the noise that a frame can start from, on the scale of 0..255."""
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """An earlier result and how it reaches the frame: `flow` (H, W, 2) points from the frame to it, `mask` (H, W) is the paper's c.
+
+    Both are None where the frame only starts from it. `matte` (H, W) is that of the earlier frame, if the job has one.
+    """
+
+    result: Array
+    flow: Array | None = None
+    mask: Array | None = None
+    matte: Array | None = None
+
+
+class Seen(NamedTuple):
+    """An earlier result on the frame's grid, (1, 3, H, W), and where it can be trusted, (H, W) in 0..1."""
+
+    warped: Tensor
+    trusted: Array
+
+
+def see(earlier: Mapping[int, Earlier], picture: Tensor, matte: Array | None = None) -> dict[int, Seen]:
+    """The earlier results that have a flow, on the grid of the frame with the content `picture` (1, 3, H, W) and perhaps a matte.
+
+    Pixels from outside of the frame are the content's. A pixel that was on the other side of the matte is not trusted.
+    """
+    seen = {}
+    for index, one in earlier.items():
+        if one.flow is None or one.mask is None:
+            continue
+        flow = torch.from_numpy(one.flow).to(picture.device).permute(2, 0, 1)[None]
+        warped = torch.where(inside(flow), warp(tensor(one.result, picture.device), flow), picture)
+        trusted = one.mask
+        if matte is not None and one.matte is not None:
+            trusted = trusted * (1 - np.abs(matte - warp(plane(one.matte, picture.device), flow)[0, 0].cpu().numpy()))
+        seen[index] = Seen(warped, trusted)
+    return seen
+
+
+def start_picture(
+    step: Step,
+    picture: Tensor,
+    earlier: Mapping[int, Earlier],
+    seen: Mapping[int, Seen],
+    settings: Settings,
+    noise: int,
+    sides: Sequence[Array] = (),
+) -> Tensor:
+    """The picture (1, 3, H, W) that the frame of `step` starts from.
+
+    Args:
+        picture: its content.
+        earlier: what `step.needs` names, and `seen` the same on the frame's grid.
+        noise: number that decides the frame's noise, besides the seed.
+        sides: (H, W) each, the painted sides of the matte: strokes are borrowed from the same side only.
+    """
+    match step.start:
+        case "random":
+            generator = torch.Generator().manual_seed((settings.seed << 32) ^ noise)
+            return (NOISE * torch.randn(picture.shape, generator=generator)).to(picture)
+        case "previous":
+            return tensor(earlier[step.previous].result, picture.device)
+        case "first":
+            return tensor(earlier[step.shot].result, picture.device)
+        case "previous_warped":
+            return _moved(step, picture, seen, settings, sides)
+        case "blend":
+            return _blend(step, tensor(earlier[step.index].result, picture.device), seen)
+    return picture
+
+
+def _moved(step: Step, picture: Tensor, seen: Mapping[int, Seen], settings: Settings, sides: Sequence[Array]) -> Tensor:
+    """The previous result moved along the flow; what it cannot tell comes from earlier ones and else as `uncovered` says."""
+    if settings.uncovered == "warped":
+        return seen[step.previous].warped
+    nearest_first = step.held_to if step.previous in step.held_to else (step.previous, *step.held_to)
+    masks = [plane(mask, picture.device) for mask in long_term([seen[index].trusted for index in nearest_first], settings.combine)]
+    trusted = torch.stack(masks).sum(0)
+    known = torch.stack([mask * seen[index].warped for index, mask in zip(nearest_first, masks, strict=True)]).sum(0)
+    fill = picture
+    if settings.uncovered == "borrowed":
+        content, painted = array(picture), array(known / trusted.clamp_min(1e-3))
+        fill = tensor(_borrowed(content, painted, trusted[0, 0].cpu().numpy(), sides), picture.device)
+    return known + (1 - trusted) * fill
+
+
+def _borrowed(content: Array, painted: Array, trusted: Array, sides: Sequence[Array]) -> Array:
+    if not sides:
+        return borrowed(content, painted, trusted)
+    strokes = [one[..., np.newaxis] * (borrowed(content, painted, trusted, one) - content) for one in sides]
+    return np.asarray(content + sum(strokes), np.float32)
+
+
+def _blend(step: Step, own: Tensor, seen: Mapping[int, Seen]) -> Tensor:
+    """The frame's own result of the pass before with those of its neighbors (section 4.4's multi-pass algorithm)."""
+    total, share = own, torch.ones_like(own[:, :1])
+    for index, weight in step.blended:
+        trusted = weight * plane(seen[index].trusted, own.device)
+        total = total + trusted * seen[index].warped
+        share = share + trusted
+    return total / share
