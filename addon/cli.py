@@ -44,6 +44,12 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--strip", metavar="NAME", action="append", default=[], help="a strip to paint; may be given several times")
     which.add_argument("--all", action="store_true", help="every strip with a painting; with --style, every strip that can be painted")
     add("--style", metavar="IMAGE[=WEIGHT]", action="append", default=[], help="a painting, instead of those of the strip")
+    add("--style-outside", metavar="IMAGE[=WEIGHT]", action="append", default=[], help="a painting for outside of the matte")
+    add("--matte", metavar="NAME", help="paint only where the strip of this name is bright, or with 'alpha' where the strip is opaque")
+    add("--matte-invert", action="store_true", help="exchange inside and outside of the matte")
+    add("--flow-forward", metavar="PATTERN", help="flow from each frame to the next, .flo or EXR, numbered like the painted frames")
+    add("--flow-backward", metavar="PATTERN", help="flow from each frame to the one before")
+    add("--vectors", metavar="PATTERN", help="EXR files with the Vector pass, instead of both")
     add("--preset", metavar="P", choices=tuple(PRESETS), help=f"{', '.join(PRESETS)}; instead of the strip's own values")
     add("--set", metavar="K=V", action="append", default=[], help="a setting, instead of the strip's own")
     add("--frames", metavar="A-B", help="timeline frames to paint (default: the strip's own choice)")
@@ -144,13 +150,53 @@ def _adjust(strip: bpy.types.Strip, given: argparse.Namespace) -> None:
         values[name.strip()] = parse(name.strip(), text)
     apply(strip, values, given.preset)
     if given.output:
-        strip.brushflow.output = given.output if given.output.startswith("//") else str(Path(given.output).absolute())
-    if given.style:
-        strip.brushflow.styles.clear()
-    for one in given.style:
+        strip.brushflow.output = _absolute(given.output)
+    _adjust_matte(strip, given)
+    _adjust_flow(strip, given)
+    for region, chosen in (("INSIDE", given.style), ("OUTSIDE", given.style_outside)):
+        _replace_styles(strip, region, chosen)
+
+
+def _adjust_matte(strip: bpy.types.Strip, given: argparse.Namespace) -> None:
+    group = strip.brushflow
+    if given.matte == "alpha":
+        group.matte = "ALPHA"
+    elif given.matte:
+        group.matte, group.matte_strip = "STRIP", given.matte
+    if given.matte_invert:
+        group.matte_invert = True
+    if group.matte == "NONE" and (given.matte_invert or given.style_outside):
+        raise _WrongUse(f"The strip '{strip.name}' has no matte, which --matte-invert and --style-outside need; name one with --matte.")
+
+
+def _adjust_flow(strip: bpy.types.Strip, given: argparse.Namespace) -> None:
+    group = strip.brushflow
+    if given.vectors and (given.flow_forward or given.flow_backward):
+        raise _WrongUse("Either --vectors or --flow-forward and --flow-backward, not all of them.")
+    if bool(given.flow_forward) != bool(given.flow_backward):
+        raise _WrongUse("--flow-forward and --flow-backward go together.")
+    if given.vectors:
+        group.flow, group.flow_vectors = "vectors", _absolute(given.vectors)
+    if given.flow_forward:
+        group.flow, group.flow_forward, group.flow_backward = "files", _absolute(given.flow_forward), _absolute(given.flow_backward)
+
+
+def _replace_styles(strip: bpy.types.Strip, region: str, chosen: Sequence[str]) -> None:
+    group = strip.brushflow
+    styles, everywhere = group.styles, group.matte == "NONE"
+    if chosen:
+        for index in reversed(range(len(styles))):
+            if everywhere or styles[index].region == region:
+                styles.remove(index)
+    for one in chosen:
         path, weight = _style(one)
-        style = strip.brushflow.styles.add()
-        style.path, style.weight = str(Path(path).absolute()), weight
+        style = styles.add()
+        style.path, style.weight, style.region = str(Path(path).absolute()), weight, region
+
+
+def _absolute(path: str) -> str:
+    """A path of the command line as a project takes it."""
+    return path if path.startswith("//") else str(Path(path).absolute())
 
 
 def _style(text: str) -> tuple[str, float]:

@@ -7,7 +7,7 @@ Also read by the windowless Blender that extracts frames, so nothing but bpy is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ import bpy
 
 __all__ = [
     "EXR",
+    "LAYERS",
     "content_duration",
     "content_start",
     "content_trim_start",
@@ -22,16 +23,19 @@ __all__ = [
     "edit_scene",
     "editing",
     "fcurves",
+    "is_animated",
     "left_handle",
     "right_handle",
     "set_content_start",
     "set_handles",
     "set_image_format",
+    "set_plain",
     "strip_path",
     "working_space",
 ]
 
 EXR = "OPEN_EXR"
+LAYERS = "OPEN_EXR_MULTILAYER"
 
 _STRIP = bpy.types.Strip.bl_rna.properties
 # Blender 5.2 renamed these; reading an old name there emits a DeprecationWarning.
@@ -113,6 +117,14 @@ def fcurves(owner: bpy.types.ID) -> Iterator[bpy.types.FCurve]:
         yield from bag.fcurves
 
 
+def is_animated(strip: bpy.types.Strip, attributes: Sequence[str]) -> bool:
+    """Whether F-Curves or drivers move an attribute of the strip whose name begins like one of those given."""
+    path = strip_path(strip, "")
+    scene: Any = strip.id_data
+    curves = [*fcurves(scene), *(scene.animation_data.drivers if scene.animation_data else ())]
+    return any(curve.data_path.startswith(path) and curve.data_path.removeprefix(path).startswith(tuple(attributes)) for curve in curves)
+
+
 def copy_fcurve(owner: bpy.types.ID, path: str, copy_path: str) -> None:
     """Animate `copy_path` as `path` is, if it is animated by keyframes; other animation of `copy_path` is replaced."""
     for bag in _channelbags(owner):
@@ -144,8 +156,18 @@ def _channelbags(owner: bpy.types.ID) -> Iterator[Any]:
 def set_image_format(settings: bpy.types.ImageFormatSettings, file_format: Any) -> None:
     """Choose a still image format; since 5.0 the kind of media has to be chosen before it."""
     if hasattr(settings, "media_type"):
-        settings.media_type = "IMAGE"
+        settings.media_type = "MULTI_LAYER_IMAGE" if file_format == LAYERS else "IMAGE"
     settings.file_format = file_format
+
+
+def set_plain(render: Any) -> None:
+    """Let a render be written whole, under the very name that is asked for, as nothing but what the scene shows."""
+    render.use_compositing = False
+    render.use_multiview = False
+    render.use_border = False
+    render.use_stamp = False
+    render.use_overwrite = True
+    render.use_file_extension = True
 
 
 def working_space() -> str:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Brushflow Authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Render one strip alone, as scene-linear EXR files named by content frame.
+"""Render what a job needs of a strip, as EXR files named by content frame: its frames, its matte, its motion.
 
 Runs in a second, windowless Blender on a temporary copy of the project, so nothing here has to be put back.
 """
@@ -8,41 +8,77 @@ Runs in a second, windowless Blender on a temporary copy of the project, so noth
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import bpy
 
-from . import compat
+from . import compat, vectors
 
-__all__ = ["main"]
+__all__ = ["Task", "main"]
 
 
-def main(project: str, task: str) -> None:
-    """Open the copy and render; `task` is a JSON object with scene, strip, folder, name, first, last and shift.
+@dataclass(frozen=True)
+class Task:
+    """One sequence to render."""
 
-    One JSON line for each frame goes to standard output, among what Blender prints there itself.
+    kind: Literal["frames", "matte", "vectors"]
+    """Strips alone as scene-linear pictures, or the Vector pass of a scene strip's scene."""
+    scene: str
+    strip: str
+    folder: str
+    name: str
+    """The files are called name_####.exr."""
+    first: int
+    last: int
+    shift: int
+    """Added to a content frame it gives the timeline frame."""
+
+
+def main(project: str, tasks: str) -> None:
+    """Work off `tasks`, a JSON list of `Task`, on the copy of the project.
+
+    JSON lines go to standard output, among what Blender prints there itself: one at the start of a task, one for each frame.
     """
-    bpy.ops.wm.open_mainfile(filepath=project, load_ui=True)
-    wanted: dict[str, Any] = json.loads(task)
-    scene = bpy.data.scenes[wanted["scene"]]
+    for one in json.loads(tasks):
+        # Each finds the project as it was saved, for each makes changes to it.
+        bpy.ops.wm.open_mainfile(filepath=project, load_ui=True)
+        _work_off(Task(**one))
+
+
+def _work_off(task: Task) -> None:
+    total = task.last - task.first + 1
+    _say(event="extracting", kind=task.kind, total=total)
+    scene = bpy.data.scenes[task.scene]
+    if task.kind == "vectors":
+        scene, shift = vectors.prepare(scene.sequence_editor.strips_all[task.strip])
+    else:
+        _isolate(scene, task.strip)
+        _configure(scene)
+        if task.kind == "matte":
+            # What is transparent is outside: over black, as a picture without alpha is written.
+            scene.render.image_settings.color_mode = "RGB"
+            # A mask in floats is taken for scene-linear by some versions only.
+            scene.sequence_editor.strips[task.strip].use_float = False
+        shift = task.shift
     _show(scene)
-    _isolate(scene, wanted["strip"])
-    _configure(scene)
-    first, last = wanted["first"], wanted["last"]
-    for frame in range(first, last + 1):
-        path = Path(wanted["folder"]) / f"{wanted['name']}_{frame:04d}.exr"
-        scene.frame_set(frame + wanted["shift"])
+    for frame in range(task.first, task.last + 1):
+        path = Path(task.folder) / f"{task.name}_{frame:04d}.exr"
+        scene.frame_set(frame + shift)
         scene.render.filepath = str(path)
         bpy.ops.render.render(write_still=True, scene=scene.name)
         if not path.is_file():
             raise RuntimeError(f"{path} was not written")
-        line = {"event": "extracted", "frame": frame, "index": frame - first + 1, "total": last - first + 1}
-        print(json.dumps(line), flush=True)
+        _say(event="extracted", kind=task.kind, frame=frame, index=frame - task.first + 1, total=total)
+
+
+def _say(**message: Any) -> None:
+    print(json.dumps(message), flush=True)
 
 
 def _show(scene: bpy.types.Scene) -> None:
-    # A scene that is not the window's renders its scene strips as transparent frames.
+    # A scene that is not the window's renders its scene strips as transparent frames, and 3D always at the same frame.
     for window in bpy.context.window_manager.windows:
         window.scene = scene
         if hasattr(window.workspace, "sequencer_scene"):
@@ -89,14 +125,9 @@ def _configure(scene: bpy.types.Scene) -> None:
     # The edit scene itself is not rendered, so its engine does not matter; that of an add-on would not be found here.
     render.engine = "BLENDER_WORKBENCH"
     render.use_sequencer = True
-    render.use_compositing = False
-    render.use_multiview = False
-    render.use_border = False
-    render.use_stamp = False
-    render.use_overwrite = True
-    render.use_file_extension = True
     render.dither_intensity = 0.0
     render.resolution_percentage = 100
+    compat.set_plain(render)
     settings = render.image_settings
     compat.set_image_format(settings, compat.EXR)
     settings.color_management = "FOLLOW_SCENE"

@@ -55,6 +55,8 @@ class SEQUENCER_OT_brushflow_stylize(_OnStrip, bpy.types.Operator):
         assert strip
         try:
             job = worker.Job(take(compat.edit_scene(context), strip))
+            if job.order.motion.warning:
+                self.report({"WARNING"}, job.order.motion.warning)
             if not bpy.app.background:
                 worker.enqueue(job)
                 return {"FINISHED"}

@@ -16,13 +16,19 @@ import bpy
 
 from ..core.settings import SettingsError, make_settings
 from . import Refused, runtime
+from .extraction import Task
+from .matte import Matte, find_matte
+from .motion import Motion, find_motion
 from .properties import absolute, claim_job_id, exact, per_frame, settings_of
-from .source import Source, find_source
+from .source import Source, file_name, find_source
 
 __all__ = ["Existing", "Order", "take"]
 
 Existing = Literal["VERSION", "REPLACE", "OVERWRITE"]
 """What becomes of frames painted with other settings; OVERWRITE paints those of the same settings again, too."""
+
+_EXTRACTED = Path("cache", "source")
+"""Where in a job's folder the files are rendered that the engine reads."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,8 @@ class Order:
     """Whether frames that are there already are painted again, even where they fit."""
     mute_original: bool
     styles: list[dict[str, Any]]
+    matte: Matte | None
+    motion: Motion
     settings: dict[str, Any]
     per_frame: dict[str, list[float]]
     plan: dict[str, Any]
@@ -49,8 +57,20 @@ class Order:
 
     @property
     def extracted(self) -> Path:
-        """Folder of the frames that were rendered for the engine; deleted once used."""
-        return self.folder / "cache" / "source"
+        """Folder of what was rendered for the engine; deleted once used."""
+        return self.folder / _EXTRACTED
+
+    @property
+    def tasks(self) -> list[Task]:
+        """What has to be rendered before the engine can begin."""
+        source, tasks = self.source, []
+        if source.files is None:
+            tasks.append(source.task("frames", source.strip, self.extracted, self.name))
+        if self.matte is not None and self.matte.strip:
+            tasks.append(source.task("matte", self.matte.strip, _matte_folder(self.extracted), self.matte.name))
+        if self.motion.rendered:
+            tasks.append(source.task("vectors", source.strip, _motion_folder(self.extracted), self.motion.name))
+        return tasks
 
     @property
     def job_file(self) -> Path:
@@ -71,11 +91,26 @@ class Order:
             "id": self.job_id,
             "content": self.source.content(self.extracted, self.name),
             "styles": self.styles,
+            **_entries(self.matte, self.motion, self.extracted),
             "output": {"folder": str(self.folder), "name": self.name, "existing": "overwrite" if self.overwrite else "resume"},
             "settings": self.settings,
             "per_frame": self.per_frame,
             "plan": self.plan,
         }
+
+
+def _entries(matte: Matte | None, motion: Motion, extracted: Path) -> dict[str, Any]:
+    """The job's entries `matte` and `flow`, where there are any."""
+    entries = {"matte": matte and matte.entry(_matte_folder(extracted)), "flow": motion.entry(_motion_folder(extracted))}
+    return {name: entry for name, entry in entries.items() if entry}
+
+
+def _matte_folder(extracted: Path) -> Path:
+    return extracted / "matte"
+
+
+def _motion_folder(extracted: Path) -> Path:
+    return extracted / "motion"
 
 
 def take(
@@ -92,6 +127,7 @@ def take(
     group = strip.brushflow
     source = find_source(scene, strip, frames or _chosen_frames(scene, strip))
     styles = _styles(strip)
+    matte = find_matte(strip, source.timeline_frames)
     if group.output.startswith("//") and not bpy.data.filepath:
         raise Refused(f"Save the project first, since the output folder {group.output} lies beside it, or choose another folder.")
     try:
@@ -104,17 +140,19 @@ def take(
     if group.markers_as_cuts:
         markers = sorted(marker.frame for marker in scene.timeline_markers if marker.frame in source.timeline_frames[1:])
         settings["cuts"] = [frame - source.shift for frame in markers] or "none"
+    motion = find_motion(strip, settings, varying, source.timeline_frames)
     runtime.find_python()
 
-    name = _file_name(strip.name)
+    name = file_name(strip.name)
     job_id = claim_job_id(scene, strip)
-    wanted = _Wanted(source, styles, settings, varying)
+    wanted = _Wanted(source, styles, matte, motion, settings, varying)
     version, folder = _choose_version(absolute(group.output) / name, name, job_id, wanted, existing or group.existing)
     past = _job_in(folder) or {}
     plan = past.get("plan", {}) if wanted.same_as(past) and past["settings"] == settings else {}
     title = f"{strip.name} [{Path(styles[0]['path']).stem}]" + (f" v{version:03d}" if version > 1 else "")
     return Order(
-        source, job_id, version, folder, name, title, existing == "OVERWRITE", group.mute_original, styles, settings, varying, plan,
+        source, job_id, version, folder, name, title, existing == "OVERWRITE", group.mute_original, styles, matte, motion, settings,
+        varying, plan,
     )  # fmt: skip
 
 
@@ -128,26 +166,28 @@ def _chosen_frames(scene: bpy.types.Scene, strip: bpy.types.Strip) -> tuple[int,
 
 
 def _styles(strip: bpy.types.Strip) -> list[dict[str, Any]]:
-    chosen = [(absolute(style.path), exact(style.weight)) for style in strip.brushflow.styles if style.path]
+    chosen = [style for style in strip.brushflow.styles if style.path]
     if not chosen:
         raise Refused(f"The strip '{strip.name}' has no painting yet; add one.")
-    for path, _ in chosen:
-        if not path.is_file():
-            raise Refused(f"The painting {path} does not exist; choose another.")
-    if not any(weight for _, weight in chosen):
+    for style in chosen:
+        if not absolute(style.path).is_file():
+            raise Refused(f"The painting {absolute(style.path)} does not exist; choose another.")
+    if not any(style.weight for style in chosen):
         raise Refused("All paintings have the weight 0; raise one.")
-    return [{"path": str(path), "weight": weight} for path, weight in chosen]
-
-
-def _file_name(name: str) -> str:
-    """The strip's name without what some file system, or a frame pattern, takes for something else."""
-    return re.sub(r'[<>:"/\\|?*#%\x00-\x1f]', "_", name).strip(". ") or "strip"
+    # Without a matte the panel shows no sides, and all paintings are for the whole frame.
+    has_sides = strip.brushflow.matte != "NONE"
+    return [
+        {"path": str(absolute(style.path)), "weight": exact(style.weight), "region": style.region.lower() if has_sides else "inside"}
+        for style in chosen
+    ]
 
 
 @dataclass(frozen=True)
 class _Wanted:
     source: Source
     styles: list[dict[str, Any]]
+    matte: Matte | None
+    motion: Motion
     settings: dict[str, Any]
     per_frame: dict[str, list[float]]
 
@@ -160,11 +200,28 @@ class _Wanted:
             theirs = _by_frame(past.get("per_frame") or {}, first)
             mine = _by_frame(self.per_frame, self.source.first)
             common = theirs.keys() & mine.keys()
-            return past["styles"] == self.styles and theirs.keys() == mine.keys() and all(
+            if [{"region": "inside", **style} for style in past["styles"]] != self.styles or not self._reads_the_files_of(past):
+                return False
+            return theirs.keys() == mine.keys() and all(
                 theirs[name][frame] == mine[name][frame] for name in common for frame in theirs[name].keys() & mine[name].keys()
             )  # fmt: skip
         except (SettingsError, KeyError, TypeError):
             return False
+
+    def _reads_the_files_of(self, past: dict[str, Any]) -> bool:
+        """Whether matte and flow come from the same files, wherever those lie that are rendered anew for each job."""
+        folder, mine = Path(past["output"]["folder"]), _entries(self.matte, self.motion, _EXTRACTED)
+        # What "auto" found for the flow is no choice of the user's.
+        chosen = ("matte",) if self.settings["flow"] == "auto" else ("matte", "flow")
+        return all(_relative(past.get(name), folder) == mine.get(name) for name in chosen)
+
+
+def _relative(entry: dict[str, Any] | None, folder: Path) -> dict[str, Any] | None:
+    """A job's entry with the paths that lie in `folder` taken from there."""
+    if entry is None:
+        return None
+    paths = {name: Path(path) for name, path in entry.items() if isinstance(path, str)}
+    return {**entry, **{name: str(path.relative_to(folder)) for name, path in paths.items() if path.is_relative_to(folder)}}
 
 
 def _by_frame(values: Mapping[str, Sequence[float]], first: int) -> dict[str, dict[int, float]]:
@@ -177,13 +234,18 @@ def _choose_version(base: Path, name: str, job_id: str, wanted: _Wanted, existin
     for version in itertools.count(1):
         folder = base if version == 1 else base / f"v{version:03d}"
         past = _job_in(folder)
-        if past is None and not any(folder.glob(f"{name}_*.exr")):
+        if past is None and not _has_frames(folder, name):
             return own[-1] if own and existing != "VERSION" else (version, folder)
         if past is not None and past.get("id") == job_id:
             if existing == "VERSION" and wanted.same_as(past):
                 return version, folder
             own.append((version, folder))
     raise AssertionError
+
+
+def _has_frames(folder: Path, name: str) -> bool:
+    """Whether frames that were painted under `name` lie in a folder; debug pictures beside them do not count."""
+    return any(re.fullmatch(rf"{re.escape(name)}_\d+", path.stem) for path in folder.glob("*.exr"))
 
 
 def _job_in(folder: Path) -> dict[str, Any] | None:

@@ -4,21 +4,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import bpy
 import bpy.utils.previews
 
-from ..core.settings import specs
-from . import ADDON_ID, Refused, runtime, worker
+from ..core.settings import SettingsError, specs
+from . import ADDON_ID, Refused, matte, motion, runtime, vectors, worker
+from .effect import remarks, without_effect
 from .operators import active_strip
 from .preferences import draw_sentence
-from .properties import absolute, flat_name
+from .properties import absolute, flat_name, keyframed, settings_of, unchecked
 from .source import obstacle
 
 __all__ = ["register", "unregister"]
 
 _MAIN_QUALITY = ("resolution", "iterations_first", "iterations")
+_NETWORK = ("network", "pooling", "content_layers", "content_layer_weights", "style_layers", "style_layer_weights")
+_FLOW = ("flow", "mask", "uncovered")
+_LONG_TERM = ("long_term", "long_term_every", "combine")
+_SHOTS = ("cuts",)
+_OWN_MOTION = "The strip's scene renders its own exact motion."
 
 
 class _Panel:
@@ -48,7 +55,7 @@ class SEQUENCER_PT_brushflow(_Panel, bpy.types.Panel):
         layout.prop(strip.brushflow, "preset")
         job = worker.job_of(strip)
         if job is not None and not job.ended:
-            _draw_running(layout, job)
+            _draw_running(layout, job, width)
         else:
             _draw_start(layout, strip, job, width)
 
@@ -72,6 +79,8 @@ def _draw_styles(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     for index, style in enumerate(styles):
         row = column.row(align=True)
         row.prop(style, "path", text="", icon="ERROR" if style.path and not absolute(style.path).is_file() else "IMAGE_DATA")
+        if strip.brushflow.matte != "NONE":
+            row.prop(style, "region", text="", icon_only=True)
         if len(styles) > 1:
             weight = row.row(align=True)
             weight.ui_units_x = 3
@@ -121,10 +130,14 @@ def _missing(strip: bpy.types.Strip) -> str:
         return f"The painting {bpy.path.basename(absent)} does not exist; choose another."
     if strip.brushflow.output.startswith("//") and not bpy.data.filepath:
         return "Save the project first: the painted frames go into a folder beside it."
-    return ""
+    try:
+        settings_of(strip)
+    except SettingsError as error:
+        return str(error)
+    return matte.obstacle(strip) or motion.obstacle(strip)
 
 
-def _draw_running(layout: bpy.types.UILayout, job: worker.Job) -> None:
+def _draw_running(layout: bpy.types.UILayout, job: worker.Job, width: int) -> None:
     progress = job.progress
     row = layout.row(align=True)
     row.progress(factor=progress.factor, type="BAR", text=worker.headline(job))
@@ -134,6 +147,8 @@ def _draw_running(layout: bpy.types.UILayout, job: worker.Job) -> None:
         column.label(text=f"{progress.seconds:.1f} s a frame on {progress.device}")
     if progress.loss is not None:
         column.label(text=f"Iteration {progress.iteration} of {progress.limit}, loss {progress.loss:.4g}")
+    for warning in progress.warnings:
+        draw_sentence(column, warning, "INFO", width)
 
 
 def _draw_outcome(layout: bpy.types.UILayout, job: worker.Job, width: int) -> None:
@@ -164,66 +179,134 @@ class _SubPanel(_Panel):
         return self.layout.column()
 
 
-def _draw_settings(layout: bpy.types.UILayout, strip: bpy.types.Strip, names: list[str]) -> None:
-    for name in names:
-        one = specs()[name]
-        if len(one.choices) == 1:
-            continue
-        if one.animatable:
-            layout.prop(strip, flat_name(name))
-        else:
-            layout.prop(strip.brushflow, name)
-
-
 def _in_group(group: str) -> list[str]:
     return [name for name, one in specs().items() if one.group == group]
 
 
-class SEQUENCER_PT_brushflow_style(_SubPanel, bpy.types.Panel):
-    bl_label = "Style"
+class _SettingsPanel(_SubPanel):
+    """Draws the settings `names`; those without effect beside the others are dimmed, as Blender does it."""
+
+    names: tuple[str, ...] = ()
 
     def draw(self, context: bpy.types.Context) -> None:
         strip = active_strip(context)
         assert strip
-        _draw_settings(self.column(), strip, _in_group("style"))
+        column = self.column()
+        _draw_settings(column, strip, self.names)
+        self.draw_more(column, strip, _characters(context))
+
+    def draw_more(self, column: bpy.types.UILayout, strip: bpy.types.Strip, width: int) -> None:
+        """Draw what is no setting of the engine; `width` is in characters."""
 
 
-class SEQUENCER_PT_brushflow_consistency(_SubPanel, bpy.types.Panel):
-    bl_label = "Consistency"
-    bl_options = {"DEFAULT_CLOSED"}
+def _draw_settings(layout: bpy.types.UILayout, strip: bpy.types.Strip, names: Iterable[str]) -> None:
+    idle = without_effect(unchecked(strip), keyframed(strip))
+    if strip.brushflow.markers_as_cuts:
+        idle.add("cuts")
+    for name in names:
+        one = specs()[name]
+        row = layout.row()
+        row.active = name not in idle
+        if one.animatable:
+            row.prop(strip, flat_name(name))
+        else:
+            row.prop(strip.brushflow, name)
+
+
+class SEQUENCER_PT_brushflow_style(_SettingsPanel, bpy.types.Panel):
+    bl_label = "Style"
+    names = tuple(_in_group("style"))
+
+
+class SEQUENCER_PT_brushflow_matte(_SubPanel, bpy.types.Panel):
+    bl_label = "Matte"
+    bl_parent_id = "SEQUENCER_PT_brushflow_style"
 
     def draw(self, context: bpy.types.Context) -> None:
         strip = active_strip(context)
         assert strip
         group = strip.brushflow
         column = self.column()
-        hidden = {"cuts"} if group.markers_as_cuts else set()
-        hidden |= {"combine"} if "," not in group.long_term else set()
-        _draw_settings(column, strip, [name for name in _in_group("consistency") if name not in hidden])
-        column.prop(group, "markers_as_cuts")
+        column.prop(group, "matte")
+        if group.matte == "STRIP":
+            column.prop_search(group, "matte_strip", strip.id_data.sequence_editor, "strips_all")
+        invert = column.row()
+        invert.active = group.matte != "NONE"
+        invert.prop(group, "matte_invert")
 
 
-class SEQUENCER_PT_brushflow_quality(_SubPanel, bpy.types.Panel):
+class SEQUENCER_PT_brushflow_consistency(_SettingsPanel, bpy.types.Panel):
+    bl_label = "Consistency"
+    bl_options = {"DEFAULT_CLOSED"}
+    names = tuple(name for name in _in_group("consistency") if name not in (*_FLOW, *_LONG_TERM, *_SHOTS))
+
+
+class SEQUENCER_PT_brushflow_flow(_SettingsPanel, bpy.types.Panel):
+    bl_label = "Optical Flow"
+    bl_parent_id = "SEQUENCER_PT_brushflow_consistency"
+    names = _FLOW
+
+    def draw_more(self, column: bpy.types.UILayout, strip: bpy.types.Strip, width: int) -> None:
+        group = strip.brushflow
+        if group.flow == "files":
+            column.prop(group, "flow_forward")
+            column.prop(group, "flow_backward")
+        elif group.flow == "vectors":
+            column.prop(group, "flow_vectors", placeholder="Rendered by the strip" if strip.type == "SCENE" else "")
+        elif group.flow == "auto" and strip.type == "SCENE" and strip.scene:
+            reason = vectors.obstacle(strip)
+            draw_sentence(column, motion.estimated(reason).warning if reason else _OWN_MOTION, "INFO", width)
+
+
+class SEQUENCER_PT_brushflow_long_term(_SettingsPanel, bpy.types.Panel):
+    bl_label = "Long-Term"
+    bl_parent_id = "SEQUENCER_PT_brushflow_consistency"
+    names = _LONG_TERM
+
+
+class SEQUENCER_PT_brushflow_shots(_SettingsPanel, bpy.types.Panel):
+    bl_label = "Shots"
+    bl_parent_id = "SEQUENCER_PT_brushflow_consistency"
+    names = _SHOTS
+
+    def draw_more(self, column: bpy.types.UILayout, strip: bpy.types.Strip, width: int) -> None:
+        column.prop(strip.brushflow, "markers_as_cuts")
+
+
+class SEQUENCER_PT_brushflow_passes(_SettingsPanel, bpy.types.Panel):
+    bl_label = "Multi-Pass"
+    bl_options = {"DEFAULT_CLOSED"}
+    names = tuple(_in_group("passes"))
+
+    def draw_more(self, column: bpy.types.UILayout, strip: bpy.types.Strip, width: int) -> None:
+        for remark in remarks(unchecked(strip)):
+            draw_sentence(column, remark, "INFO", width)
+
+
+class SEQUENCER_PT_brushflow_quality(_SettingsPanel, bpy.types.Panel):
     bl_label = "Quality"
-
-    def draw(self, context: bpy.types.Context) -> None:
-        strip = active_strip(context)
-        assert strip
-        _draw_settings(self.column(), strip, list(_MAIN_QUALITY))
+    names = _MAIN_QUALITY
 
 
-class SEQUENCER_PT_brushflow_advanced(_SubPanel, bpy.types.Panel):
-    bl_label = "Advanced"
+class SEQUENCER_PT_brushflow_optimizer(_SettingsPanel, bpy.types.Panel):
+    bl_label = "Optimizer"
     bl_options = {"DEFAULT_CLOSED"}
     bl_parent_id = "SEQUENCER_PT_brushflow_quality"
+    names = tuple(name for name in _in_group("quality") if name not in (*_MAIN_QUALITY, *_NETWORK))
 
-    def draw(self, context: bpy.types.Context) -> None:
-        strip = active_strip(context)
-        assert strip
-        column = self.column()
-        _draw_settings(column, strip, [name for name in _in_group("quality") if name not in _MAIN_QUALITY])
-        column.separator()
-        _draw_settings(column, strip, _in_group("device"))
+
+class SEQUENCER_PT_brushflow_network(_SettingsPanel, bpy.types.Panel):
+    bl_label = "Network"
+    bl_options = {"DEFAULT_CLOSED"}
+    bl_parent_id = "SEQUENCER_PT_brushflow_quality"
+    names = _NETWORK
+
+
+class SEQUENCER_PT_brushflow_device(_SettingsPanel, bpy.types.Panel):
+    bl_label = "Device"
+    bl_options = {"DEFAULT_CLOSED"}
+    bl_parent_id = "SEQUENCER_PT_brushflow_quality"
+    names = tuple(_in_group("device"))
 
 
 class SEQUENCER_PT_brushflow_output(_SubPanel, bpy.types.Panel):
@@ -249,9 +332,16 @@ class SEQUENCER_PT_brushflow_output(_SubPanel, bpy.types.Panel):
 _CLASSES = (
     SEQUENCER_PT_brushflow,
     SEQUENCER_PT_brushflow_style,
+    SEQUENCER_PT_brushflow_matte,
     SEQUENCER_PT_brushflow_consistency,
+    SEQUENCER_PT_brushflow_flow,
+    SEQUENCER_PT_brushflow_long_term,
+    SEQUENCER_PT_brushflow_shots,
+    SEQUENCER_PT_brushflow_passes,
     SEQUENCER_PT_brushflow_quality,
-    SEQUENCER_PT_brushflow_advanced,
+    SEQUENCER_PT_brushflow_optimizer,
+    SEQUENCER_PT_brushflow_network,
+    SEQUENCER_PT_brushflow_device,
     SEQUENCER_PT_brushflow_output,
 )
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(_CLASSES)

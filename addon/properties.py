@@ -28,10 +28,12 @@ __all__ = [
     "claim_job_id",
     "exact",
     "flat_name",
+    "keyframed",
     "per_frame",
     "register",
     "settings_of",
     "strips_of",
+    "unchecked",
     "unregister",
 ]
 
@@ -61,7 +63,7 @@ def absolute(path: str) -> Path:
 
 def _as_property(default: Any, one: Spec) -> Any:
     """The Blender property of a setting; lists are text, with commas."""
-    unit = f", in {one.unit}" if one.unit and one.unit not in ("factor", "relative") else ""
+    unit = f"\nUnit: {one.unit}" if one.unit and one.unit not in ("factor", "relative") else ""
     # Without the option a property in a group would be offered for keyframes that Blender cannot make.
     named = {"name": one.label, "description": one.description + unit, "options": {"ANIMATABLE"} if one.animatable else set()}
     soft_maximum = one.maximum if one.soft_maximum is None else one.soft_maximum
@@ -84,7 +86,7 @@ def _as_property(default: Any, one: Spec) -> Any:
 
 def _stored(value: Any) -> Any:
     """`value` as its Blender property takes it."""
-    return ", ".join(map(str, value)) if isinstance(value, (tuple, list)) else value
+    return ", ".join(f"{item:g}" if isinstance(item, float) else str(item) for item in value) if isinstance(value, (tuple, list)) else value
 
 
 def _value(name: str, stored: Any) -> Any:
@@ -125,11 +127,20 @@ class BrushflowStyle(bpy.types.PropertyGroup):
     )
     weight: FloatProperty(
         name="Weight",
-        description="Share of this painting when there are several",
+        description="Share of this painting when there are several on its side of the matte",
         default=1.0,
         min=0.0,
         soft_max=1.0,
         max=1000.0,
+        options=_PLAIN,
+    )
+    region: EnumProperty(
+        name="Side",
+        description="Side of the matte that this painting is for; a side without paintings keeps the source",
+        items=[
+            ("INSIDE", "Inside", "Where the matte is white"),
+            ("OUTSIDE", "Outside", "Where the matte is black"),
+        ],
         options=_PLAIN,
     )
 
@@ -148,6 +159,43 @@ class BrushflowSettings(bpy.types.PropertyGroup):
         get=_matching_preset,
         set=_choose_preset,
         options=_PLAIN,
+    )
+    matte: EnumProperty(
+        name="Matte",
+        description="Where the strip is painted",
+        items=[
+            ("NONE", "None", "Everywhere"),
+            ("ALPHA", "Source's Alpha", "Where the strip itself is opaque"),
+            ("STRIP", "Strip", "Where another strip is bright, such as a mask strip"),
+        ],
+        options=_PLAIN,
+    )
+    matte_strip: StringProperty(
+        name="Strip",
+        description="Strip of the same scene whose brightness is the matte, frame by frame as the timeline shows both; it may be muted",
+        options=_PLAIN,
+    )
+    matte_invert: BoolProperty(name="Invert", description="Exchange inside and outside", options=_PLAIN)
+    flow_forward: StringProperty(
+        name="Forward",
+        description="Flow from each frame to the next, such as //flow/forward_####.flo (or .exr), in pixels. "
+        "Numbers are those of the painted frames, 1 being the first of the strip's content",
+        subtype="FILE_PATH",
+        options=_PATH,
+    )
+    flow_backward: StringProperty(
+        name="Backward",
+        description="Flow from each frame to the one before, such as //flow/backward_####.flo (or .exr), in pixels. "
+        "Numbers are those of the painted frames, 1 being the first of the strip's content",
+        subtype="FILE_PATH",
+        options=_PATH,
+    )
+    flow_vectors: StringProperty(
+        name="Vector Files",
+        description="Multi-layer EXR files with the Vector pass, such as //render/shot_####.exr; empty lets a scene strip render them. "
+        "Numbers are those of the painted frames, 1 being the first of the strip's content",
+        subtype="FILE_PATH",
+        options=_PATH,
     )
     frame_range: EnumProperty(
         name="Frames",
@@ -206,12 +254,23 @@ def strips_of(scene: bpy.types.Scene) -> Iterable[bpy.types.Strip]:
     return scene.sequence_editor.strips_all if scene.sequence_editor else ()
 
 
+def unchecked(strip: bpy.types.Strip) -> dict[str, Any]:
+    """The strip's settings by name as they are held, whether they go together or not."""
+    return {
+        name: _value(name, getattr(strip, flat_name(name)) if one.animatable else getattr(strip.brushflow, name))
+        for name, one in specs().items()
+    }
+
+
 def settings_of(strip: bpy.types.Strip) -> dict[str, Any]:
     """The strip's settings by name; raises SettingsError for a value that its setting cannot take."""
-    held: dict[str, Any] = {}
-    for name, one in specs().items():
-        held[name] = _value(name, getattr(strip, flat_name(name)) if one.animatable else getattr(strip.brushflow, name))
-    return make_settings(held).as_dict()
+    return make_settings(unchecked(strip)).as_dict()
+
+
+def keyframed(strip: bpy.types.Strip) -> set[str]:
+    """Names of the settings that have keyframes."""
+    paths = {curve.data_path for curve in compat.fcurves(strip.id_data) if not curve.mute}
+    return {name for name in animatable() if compat.strip_path(strip, flat_name(name)) in paths}
 
 
 def apply(strip: bpy.types.Strip, values: Mapping[str, Any], preset: str | None = None) -> None:

@@ -10,18 +10,19 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import bpy
 
 from . import Refused, compat
+from .extraction import Task
 from .properties import absolute
 from .runtime import EXTENSION
 
-__all__ = ["Files", "Source", "extraction_command", "find_source", "obstacle", "save_copy"]
+__all__ = ["Files", "Source", "extraction_command", "file_name", "find_source", "missing_media", "obstacle", "save_copy"]
 
 _KINDS = ("IMAGE", "MOVIE", "SCENE", "META", "MOVIECLIP")
 # Names as OpenImageIO knows them; files in any other space are left to Blender to convert.
@@ -63,6 +64,10 @@ class Source:
         """Timeline frames of the content frames to paint."""
         return range(self.first + self.shift, self.last + self.shift + 1)
 
+    def task(self, kind: Literal["frames", "matte", "vectors"], strip: str, folder: Path, name: str) -> Task:
+        """What to render of `strip` for the frames to paint, as `name`_####.exr in `folder`."""
+        return Task(kind, self.scene, strip, str(folder), name, self.first, self.last, self.shift)
+
     def content(self, folder: Path, name: str) -> dict[str, Any]:
         """The job's entry `content`; rendered frames are expected as `name`_####.exr in `folder`."""
         if self.files is None:
@@ -77,6 +82,11 @@ class Source:
             "offset": offset,
             "colorspace": self.files.colorspace,
         }
+
+
+def file_name(name: str) -> str:
+    """A strip's name without what some file system, or a frame pattern, takes for something else."""
+    return re.sub(r'[<>:"/\\|?*#%\x00-\x1f]', "_", name).strip(". ") or "strip"
 
 
 def obstacle(strip: bpy.types.Strip | None) -> str:
@@ -108,12 +118,12 @@ def find_source(scene: bpy.types.Scene, strip: bpy.types.Strip, frames: tuple[in
     # Beyond its content a strip holds its first or last frame, and so does the painted one.
     first, last = min(max(left, start), end - 1), min(max(right - 1, start), end - 1)
     shift = start - compat.content_trim_start(strip) - 1
-    if missing := next(_missing_media(strip, range(first - start, last - start + 1)), None):
+    if missing := next(missing_media(strip, range(first - start, last - start + 1)), None):
         raise Refused(missing)
     return Source(scene.name, strip.name, first - shift, last - shift, shift, left, right, _own_files(strip))
 
 
-def _missing_media(strip: Any, used: range) -> Iterator[str]:
+def missing_media(strip: Any, used: range) -> Iterator[str]:
     """What a strip lacks, as sentences; `used` counts from the start of the strip's content."""
     match strip.type:
         case "IMAGE":
@@ -137,7 +147,7 @@ def _missing_media(strip: Any, used: range) -> Iterator[str]:
         case "META":
             for child in strip.strips:
                 if not child.mute and child.type in _KINDS:
-                    yield from _missing_media(child, range(max(compat.content_duration(child), 1)))
+                    yield from missing_media(child, range(max(compat.content_duration(child), 1)))
 
 
 _UNTOUCHED = {
@@ -161,7 +171,7 @@ def _own_files(strip: bpy.types.Strip) -> Files | None:
         return None
     if any(getattr(strip.transform, name) != value for name, value in _IDENTITY.items()):
         return None
-    if any(getattr(strip.crop, side) for side in ("min_x", "max_x", "min_y", "max_y")) or _is_animated(strip):
+    if any(getattr(strip.crop, side) for side in ("min_x", "max_x", "min_y", "max_y")) or compat.is_animated(strip, _ANIMATED):
         return None
     colorspace = _FILE_SPACES.get(strip.colorspace_settings.name)
     names = [element.filename for element in strip.elements]
@@ -181,14 +191,6 @@ def _own_files(strip: bpy.types.Strip) -> Files | None:
 _ANIMATED = ("transform.", "crop.", "strobe", *_UNTOUCHED)
 
 
-def _is_animated(strip: bpy.types.Strip) -> bool:
-    """Whether F-Curves or drivers move what _own_files looks at."""
-    path = compat.strip_path(strip, "")
-    scene: Any = strip.id_data
-    curves = [*compat.fcurves(scene), *(scene.animation_data.drivers if scene.animation_data else ())]
-    return any(curve.data_path.startswith(path) and curve.data_path.removeprefix(path).startswith(_ANIMATED) for curve in curves)
-
-
 def save_copy(path: Path) -> None:
     """Save the project as it is now, unsaved changes too, without changing its own path."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -198,20 +200,16 @@ def save_copy(path: Path) -> None:
 # Loads this extension under a name of its own, without enabling it: only its extraction is wanted.
 _BOOT = """
 import importlib, importlib.util, sys
-extension, project, task = sys.argv[-3:]
+extension, project, tasks = sys.argv[-3:]
 spec = importlib.util.spec_from_file_location("brushflow", extension + "/__init__.py", submodule_search_locations=[extension])
 sys.modules["brushflow"] = importlib.util.module_from_spec(spec)
-importlib.import_module("brushflow.addon.extraction").main(project, task)
+importlib.import_module("brushflow.addon.extraction").main(project, tasks)
 """
 
 
-def extraction_command(source: Source, project: Path, folder: Path, name: str) -> list[str]:
-    """The command line of the windowless Blender that renders `source` from the copy `project` to `folder`."""
-    task = json.dumps({
-        "scene": source.scene, "strip": source.strip, "folder": str(folder), "name": name,
-        "first": source.first, "last": source.last, "shift": source.shift,
-    })  # fmt: skip
-    arguments = [str(EXTENSION), str(project), task]
+def extraction_command(tasks: Sequence[Task], project: Path) -> list[str]:
+    """The command line of the windowless Blender that works off `tasks` on the copy `project`."""
+    arguments = [str(EXTENSION), str(project), json.dumps([asdict(task) for task in tasks])]
     if bpy.app.binary_path:
         trust = "--enable-autoexec" if bpy.context.preferences.filepaths.use_scripts_auto_execute else "--disable-autoexec"
         options = ["--background", "--factory-startup", trust, "--python-exit-code", "1", "--python-expr", _BOOT]

@@ -13,13 +13,14 @@ import logging
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import bpy
 
 from . import Refused, result, runtime, source
+from .motion import estimated
 from .order import Order
 from .process import Process
 
@@ -38,9 +39,13 @@ FAILED, CANCELLED = 1, 130
 class Progress:
     """What is known of a running job."""
 
+    reading: str = "frames"
+    """Kind of what is rendered for the engine: frames, matte or vectors."""
     index: int = 0
-    """Number of the frame in work, from 1; the engine writes a frame while it paints the next."""
+    """Number of the frame in work, from 1, in the order of its pass; the engine writes a frame while it paints the next."""
     total: int = 0
+    pass_number: int = 1
+    passes: int = 1
     iteration: int = 0
     limit: int = 0
     loss: float | None = None
@@ -61,7 +66,8 @@ class Progress:
         if not self.total:
             return 0.0
         within = self.iteration / self.limit if self.limit else 0.0
-        return min(1.0, (max(self.index - 1, 0) + within) / self.total)
+        frames = (self.pass_number - 1) * self.total + max(self.index - 1, 0)
+        return min(1.0, (frames + within) / (self.passes * self.total))
 
 
 class Job:
@@ -72,6 +78,8 @@ class Job:
         self.state = "waiting"
         """waiting, rendering, starting, painting, canceling; at the end done, failed or cancelled."""
         self.progress = Progress()
+        if order.motion.warning:
+            self._warn(order.motion.warning)
         self.exit_code: int | None = None
         self.listener: Callable[[Job], None] | None = None
         """Called after every message."""
@@ -86,7 +94,7 @@ class Job:
         """Take a picture of the project as it is now, so that later changes to it do not reach this job; raises Refused."""
         try:
             self.order.folder.mkdir(parents=True, exist_ok=True)
-            if self.order.source.files is None:
+            if self.order.tasks:
                 shutil.rmtree(self.order.extracted, ignore_errors=True)
                 source.save_copy(self._project)
         except (OSError, RuntimeError) as error:
@@ -140,9 +148,9 @@ class Job:
 
     def _start(self) -> None:
         order = self.order
-        if order.source.files is None:
+        if order.tasks:
             self.state = "rendering"
-            command = source.extraction_command(order.source, self._project, order.extracted, order.name)
+            command = source.extraction_command(order.tasks, self._project)
             self._process = Process(command, log_file=order.log_file)
         else:
             self._start_engine()
@@ -150,7 +158,7 @@ class Job:
     def _start_engine(self) -> None:
         order = self.order
         self.state = "starting"
-        self.progress = Progress()
+        self.progress = Progress(warnings=self.progress.warnings)
         order.job_file.write_text(json.dumps(order.description(), indent=2), encoding="utf-8")
         command = runtime.engine_command("run", "--supervised", str(order.job_file))
         self._process = Process(command, folder=order.folder, log_file=order.log_file, environment=runtime.clean_environment())
@@ -158,8 +166,10 @@ class Job:
     def _handle(self, message: dict[str, Any]) -> None:
         progress = self.progress
         match message["event"]:
+            case "extracting":
+                progress.reading, progress.index, progress.total = message["kind"], 0, message["total"]
             case "extracted":
-                progress.index, progress.total = message["index"], message["total"]
+                progress.index = message["index"]
             case "ready":
                 progress.total, progress.device = message["total"], message.get("device", "")
                 if message["protocol"] != PROTOCOL:
@@ -169,30 +179,45 @@ class Job:
                     self.state = "painting"
             case "frame_started":
                 progress.index, progress.total = message["index"], message["total"]
+                progress.pass_number, progress.passes = message["pass"], message["passes"]
                 progress.iteration = 0
             case "iteration":
                 progress.iteration, progress.limit = message["iteration"], message["limit"]
                 progress.loss = message["losses"]["total"]
-            case "frame_done":
-                progress.eta = message["eta"]
-                if message["index"] == progress.total or message["kept"]:
-                    progress.index, progress.iteration, progress.limit = message["index"], 1, 1
-                if message["kept"]:
-                    progress.kept += 1
-                else:
-                    progress.painted += 1
-                    progress.seconds = message["seconds"]
+            case "frame_done" | "pass_frame_done":
+                self._frame_done(message)
             case "warning":
-                log.warning("%s: %s", self.order.source.strip, message["message"])
-                progress.warnings.append(message["message"])
+                self._warn(message["message"])
             case "error":
                 progress.message, progress.hint = message["message"], message.get("hint") or ""
+
+    def _frame_done(self, message: dict[str, Any]) -> None:
+        progress = self.progress
+        progress.eta = message["eta"]
+        # Of the last frame of a pass it comes when the next pass has begun.
+        is_latest = (message["pass"], message["index"]) >= (progress.pass_number, progress.index)
+        if is_latest and (message["index"] == progress.total or message["kept"]):
+            progress.pass_number, progress.passes = message["pass"], message.get("passes", progress.passes)
+            progress.index, progress.iteration, progress.limit = message["index"], 1, 1
+        if not message["kept"]:
+            progress.seconds = message["seconds"]
+        if message["event"] == "frame_done":
+            progress.kept += message["kept"]
+            progress.painted += not message["kept"]
+
+    def _warn(self, message: str) -> None:
+        log.warning("%s: %s", self.order.source.strip, message)
+        self.progress.warnings.append(message)
 
     def _process_ended(self, code: int) -> None:
         assert self._process
         self._process.close()
         if self.state == "rendering" and code == 0:
             self._project.unlink()
+            self._start_engine()
+        elif self.state == "rendering" and self.progress.reading == "vectors" and self.order.motion.optional:
+            self.order = replace(self.order, motion=estimated("Blender could not render its motion vectors"))
+            self._warn(self.order.motion.warning)
             self._start_engine()
         elif self.progress.message:
             self._end("failed", code if 0 < code < CANCELLED else FAILED, self.progress.message)
@@ -226,10 +251,14 @@ def headline(job: Job) -> str:
         case "waiting":
             return "Waiting for another strip"
         case "rendering":
-            return f"Reading frame {progress.index} of {progress.total}" if progress.total else "Reading the strip"
+            if not progress.total:
+                return "Reading the strip"
+            what = {"frames": "", "matte": "matte, ", "vectors": "motion, "}[progress.reading]
+            return f"Reading {what}frame {progress.index} of {progress.total}"
         case "painting" if progress.index:
             left = f", {as_time(progress.eta)} left" if progress.eta is not None else ""
-            return f"Frame {progress.index} of {progress.total}{left}"
+            frame = f"frame {progress.index} of {progress.total}{left}"
+            return f"Pass {progress.pass_number} of {progress.passes}, {frame}" if progress.passes > 1 else frame.capitalize()
         case "canceling":
             return "Canceling"
         case "done":

@@ -56,7 +56,7 @@ def test_the_job_file_of_a_plain_strip(take: Any, scene: Any, strip: Any, projec
         "schema": 1,
         "id": strip.brushflow.job_id,
         "content": order.source.content(folder / "cache" / "source", "shot"),
-        "styles": [{"path": str(painting), "weight": 1.0}],
+        "styles": [{"path": str(painting), "weight": 1.0, "region": "inside"}],
         "output": {"folder": str(folder), "name": "shot", "existing": "resume"},
         "settings": Settings().as_dict(),
         "per_frame": {},

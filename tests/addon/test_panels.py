@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 
 MakeStrip = Callable[..., Any]
-PANELS = ("", "_style", "_consistency", "_quality", "_advanced", "_output")
+PANELS = (
+    "", "_style", "_matte", "_consistency", "_flow", "_long_term", "_shots", "_passes", "_quality", "_optimizer", "_network", "_device",
+    "_output",
+)  # fmt: skip
 
 
 class Recorder:
@@ -61,8 +64,10 @@ def draw(scene: Any) -> Callable[[], str]:
             for name in PANELS:
                 panel = getattr(bpy.types, f"SEQUENCER_PT_brushflow{name}")
                 if not hasattr(panel, "poll") or panel.poll(context):
-                    instance = type("Drawn", (), {"layout": recorder, "column": panel.column if hasattr(panel, "column") else None})()
-                    panel.draw(instance, context)
+                    # Python cannot make an instance of a panel, so what is drawn is another class with all that the panel defines.
+                    own = [one for one in reversed(panel.__mro__) if one.__module__ == panel.__module__]
+                    members = {name: member for one in own for name, member in vars(one).items() if name[:2] != "__"}
+                    type("Drawn", (), {**members, "layout": recorder})().draw(context)
         return recorder.text
 
     return draw

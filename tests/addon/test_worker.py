@@ -79,19 +79,28 @@ def test_an_engine_of_another_protocol_is_stopped(worker: Any, new_job: Callable
     assert "another protocol" in job.progress.message
 
 
+def started(index: int, pass_number: int = 1, passes: int = 1) -> dict[str, Any]:
+    return {"event": "frame_started", "index": index, "total": 3, "pass": pass_number, "passes": passes}
+
+
+def finished(index: int, pass_number: int = 1, passes: int = 1, *, kept: bool = False, eta: float | None = 4.0) -> dict[str, Any]:
+    event = {"event": "frame_done"} if pass_number == passes else {"event": "pass_frame_done", "passes": passes}
+    return {**event, "index": index, "total": 3, "pass": pass_number, "seconds": 0.0 if kept else 4.0, "eta": eta, "kept": kept}
+
+
 def test_progress_follows_the_events_even_where_a_frame_is_written_late(worker: Any, new_job: Callable[[], Any]) -> None:
     job = new_job()
     progress = job.progress
     seen = []
     for message in (
         {"event": "ready", "protocol": 1, "total": 3, "device": "cpu"},
-        {"event": "frame_done", "index": 1, "total": 3, "seconds": 0.0, "eta": None, "kept": True},
-        {"event": "frame_started", "index": 2, "total": 3},
+        finished(1, kept=True, eta=None),
+        started(2),
         {"event": "iteration", "iteration": 50, "limit": 100, "losses": {"total": 9.0}},
-        {"event": "frame_started", "index": 3, "total": 3},
-        {"event": "frame_done", "index": 2, "total": 3, "seconds": 4.0, "eta": 4.0, "kept": False},
+        started(3),
+        finished(2),
         {"event": "iteration", "iteration": 100, "limit": 100, "losses": {"total": 8.0}},
-        {"event": "frame_done", "index": 3, "total": 3, "seconds": 4.0, "eta": 0.0, "kept": False},
+        finished(3, eta=0.0),
         {"event": "warning", "code": "clipped", "message": "Some values are brighter than white."},
     ):
         job._handle(message)
@@ -100,6 +109,35 @@ def test_progress_follows_the_events_even_where_a_frame_is_written_late(worker: 
     assert (seen[0], seen[1], seen[3], seen[-1]) == (0, pytest.approx(1 / 3), pytest.approx(0.5), 1)
     assert (progress.kept, progress.painted, progress.seconds, progress.loss) == (1, 2, 4.0, 8.0)
     assert progress.warnings == ["Some values are brighter than white."]
+
+
+def test_progress_goes_over_all_passes_and_only_delivered_frames_count_as_painted(worker: Any, new_job: Callable[[], Any]) -> None:
+    job = new_job()
+    job._handle({"event": "ready", "protocol": 1, "total": 3, "device": "cpu"})
+    seen, lines = [], []
+    for message in (
+        started(1, 1, 2), started(2, 1, 2), finished(1, 1, 2), started(3, 1, 2), finished(2, 1, 2), started(1, 2, 2), finished(3, 1, 2),
+        started(2, 2, 2), finished(1, 2, 2), started(3, 2, 2), finished(2, 2, 2, eta=250.0), finished(3, 2, 2, eta=0.0),
+    ):  # fmt: skip
+        job._handle(message)
+        seen.append(job.progress.factor)
+        lines.append(worker.headline(job))
+    assert seen == sorted(seen)
+    assert (seen[5], seen[-1]) == (pytest.approx(1 / 2), 1)
+    assert lines[6] == "Pass 2 of 2, frame 1 of 3, 0:04 left"
+    assert lines[-2] == "Pass 2 of 2, frame 3 of 3, 4:10 left"
+    assert (job.progress.painted, job.progress.kept) == (3, 0)
+
+
+def test_what_is_rendered_for_the_engine_is_told_by_its_kind(worker: Any, new_job: Callable[[], Any]) -> None:
+    job = new_job()
+    job.state = "rendering"
+    lines = [worker.headline(job)]
+    for kind in ("frames", "matte", "vectors"):
+        job._handle({"event": "extracting", "kind": kind, "total": 3})
+        job._handle({"event": "extracted", "kind": kind, "frame": 12, "index": 2, "total": 3})
+        lines.append(worker.headline(job))
+    assert lines == ["Reading the strip", "Reading frame 2 of 3", "Reading matte, frame 2 of 3", "Reading motion, frame 2 of 3"]
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused_in_one_sentence(worker: Any, strip: Any, tmp_path: Path) -> None:
