@@ -8,16 +8,14 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .flow import FlowError
+from .flow_files import GivenFlow
 from .frames import Frame, FrameError, FrameSource, open_source, read_image
 from .settings import Settings, SettingsError, animatable, make_settings, spec
-
-if TYPE_CHECKING:
-    from .flow_files import GivenFlow
 
 __all__ = ["JOB_FILE", "SCHEMA", "Content", "Flow", "Job", "JobError", "Matte", "Output", "Style", "frame_path", "load_job", "make_job"]
 
@@ -243,8 +241,6 @@ class Job(_Strict):
 
     def given_flow(self) -> GivenFlow:
         """The flow that is given with the job."""
-        from .flow_files import GivenFlow
-
         assert self.flow is not None
         return GivenFlow(forward=self.flow.forward, backward=self.flow.backward, vectors=self.flow.vectors)
 

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from . import __version__, cuts, weights
 from .color import display_from_linear
 from .content import Content, Contents, Original
+from .debug import write_debug
 from .delivery import finished
 from .devices import DeviceError, Plan, choose, configure
 from .events import PROTOCOL, Listener
@@ -380,8 +381,6 @@ class _Run:
         write_exr(self._frame_path(step), rgba, attributes)
 
     def _write_debug(self, step: Step, painted: Painted, motion: Motion | None) -> None:
-        from .debug import write_debug
-
         path = self._frame_path(step)
         write_debug(
             path.with_name(path.name.replace(self._job.output.name, f"{self._job.output.name}_debug", 1)),

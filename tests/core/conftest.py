@@ -53,13 +53,24 @@ def make(shot: Callable[..., str], painting: str, tmp_path: Path) -> Callable[..
     from core.job import make_job
 
     def job(
-        pattern: str | None = None, *, existing: str = "error", folder: str = "out", offset: int = 0, per_frame: Any = None, **settings: Any
+        pattern: str | None = None,
+        *,
+        existing: str = "error",
+        folder: str = "out",
+        offset: int = 0,
+        per_frame: Any = None,
+        styles: Any = None,
+        matte: Any = None,
+        given: Any = None,
+        **settings: Any,
     ):
         return make_job(
             {
                 "schema": 1,
                 "content": {"pattern": pattern or shot(), "offset": offset},
-                "styles": [{"path": painting}],
+                "styles": styles or [{"path": painting}],
+                "matte": matte,
+                "flow": given,
                 "output": {"folder": str(tmp_path / folder), "name": "shot", "existing": existing},
                 "settings": {**QUICK, **settings},
                 "per_frame": per_frame or {},

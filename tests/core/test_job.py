@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from core.job import JobError, load_job, make_job
@@ -46,6 +48,11 @@ def test_a_job_survives_its_own_file(make, tmp_path):
         ({"settings": {"styl_weight": 1}}, "did you mean 'style_weight'"),
         ({"settings": {"resolution": 7}}, "between 0.05 and 1"),
         ({"colour": 1}, "colour"),
+        ({"matte": {}}, "the source alpha, a path or a pattern"),
+        ({"matte": {"source": "alpha", "path": "a"}}, "the source alpha, a path or a pattern"),
+        ({"flow": {"forward": "f_####.flo"}}, "forward and backward, or vectors alone"),
+        ({"flow": {"forward": "f_####.flo", "backward": "b_####.flo", "vectors": "v_####.exr"}}, "vectors alone"),
+        ({"styles": [{"path": "a", "region": "above"}]}, "region"),
     ],
 )
 def test_a_job_that_is_wrong_is_refused_with_the_place(change, words):
@@ -131,3 +138,54 @@ def test_frames_are_named_after_their_numbers_and_the_offset(make, tmp_path):
 def test_jobs_are_checked_without_torch():
     code = "import sys; import core.job, core.command_line; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
+
+
+def refused(job) -> str:
+    with job.open_content() as source, pytest.raises(JobError) as caught:
+        job.check(source)
+    return str(caught.value)
+
+
+def mattes(folder: Path, numbers) -> str:
+    folder.mkdir()
+    for number in numbers:
+        assert cv2.imwrite(str(folder / f"matte_{number:04d}.png"), np.full((40, 48), 255, np.uint8))
+    return str(folder / "matte_####.png")
+
+
+def test_a_matte_has_a_frame_for_each_of_the_shots_or_is_a_still(make, tmp_path):
+    assert "lacks frame 4 (1 in all)" in refused(make(matte={"pattern": mattes(tmp_path / "short", (1, 2, 3))}))
+    for matte in ({"pattern": mattes(tmp_path / "all", (1, 2, 3, 4))}, {"path": mattes(tmp_path / "still", (7,)).replace("####", "0007")}):
+        job = make(matte=matte)
+        with job.open_content() as source:
+            job.check(source)
+
+
+def test_a_matte_that_is_not_there_is_refused(make, tmp_path):
+    assert "The matte cannot be used" in refused(make(matte={"pattern": str(tmp_path / "none_####.png")}))
+    assert "alpha, but its frames have none" in refused(make(matte={"source": "alpha"}))
+
+
+def test_a_style_for_outside_needs_a_matte(make, painting):
+    assert "outside of the matte, but there is none" in refused(make(styles=[{"path": painting}, {"path": painting, "region": "outside"}]))
+
+
+def test_flow_files_and_the_choice_of_flow_fit_each_other(make, tmp_path):
+    given = {"forward": str(tmp_path / "f_####.flo"), "backward": str(tmp_path / "b_####.flo")}
+    assert "names no such files" in refused(make(flow="files"))
+    assert "names no such files" in refused(make(flow="vectors"))
+    assert "exclude each other" in refused(make(flow="dis", given=given))
+    assert "exclude each other" in refused(make(flow="vectors", given=given))
+    assert "does not exist" in refused(make(given=given))
+
+
+def test_automatic_flow_is_what_is_given_or_else_dis(make):
+    assert make().estimator == "dis" and make(flow="large").estimator == "large"
+    assert make(given={"vectors": "v_####.exr"}).estimator == "vectors"
+    assert make(given={"forward": "f_####.flo", "backward": "b_####.flo"}).estimator == "files"
+
+
+def test_shares_sum_to_one_on_each_side_of_the_matte(make, painting):
+    styles = [{"path": painting, "weight": weight, "region": region} for weight, region in ((3, "inside"), (1, "inside"), (5, "outside"))]
+    shares = [(style.region, style.weight) for _, style in make(styles=styles, matte={"source": "alpha"}).read_styles()]
+    assert shares == [("inside", 0.75), ("inside", 0.25), ("outside", 1.0)]
