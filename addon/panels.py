@@ -80,7 +80,9 @@ def _draw_styles(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
         row = column.row(align=True)
         row.prop(style, "path", text="", icon="ERROR" if style.path and not absolute(style.path).is_file() else "IMAGE_DATA")
         if strip.brushflow.matte != "NONE":
-            row.prop(style, "region", text="", icon_only=True)
+            side = row.row(align=True)
+            side.ui_units_x = 4
+            side.prop(style, "region", text="")
         if len(styles) > 1:
             weight = row.row(align=True)
             weight.ui_units_x = 3

@@ -69,7 +69,7 @@ def _as_property(default: Any, one: Spec) -> Any:
     soft_maximum = one.maximum if one.soft_maximum is None else one.soft_maximum
     match one.kind:
         case "float":
-            fine = default < 0.01
+            fine = 0 < default < 0.01
             return FloatProperty(
                 **named, default=default, min=one.minimum, max=one.maximum, soft_max=soft_maximum,
                 precision=5 if fine else 3, step=0.01 if fine else 10, subtype="FACTOR" if one.maximum == 1.0 and not fine else "NONE",

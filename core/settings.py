@@ -69,11 +69,11 @@ class Settings:
 
     # Style
     content_weight: float = _define(
-        5.0, "float", "style", "Content", "How strongly the shot's own shapes are kept",
+        5.0, "float", "style", "Content", "How strongly the shot's own shapes are kept, against the other weights: higher values keep more of them",
         minimum=0.0, maximum=1e6, soft_maximum=50.0, animatable=True,
     )  # fmt: skip
     style_weight: float = _define(
-        100.0, "float", "style", "Style", "How strongly the painting's texture and colors are taken on",
+        100.0, "float", "style", "Style", "How strongly the painting's texture and colors are taken on, against the other weights: higher values paint more boldly",
         minimum=0.0, maximum=1e6, soft_maximum=1000.0, animatable=True,
     )  # fmt: skip
     style_scale: float = _define(
@@ -104,14 +104,14 @@ class Settings:
         minimum=0.0, maximum=1e7, soft_maximum=5000.0, animatable=True,
     )  # fmt: skip
     init_first: str = _define(
-        "content", "choice", "consistency", "First Frame Starts From", "The picture that the first frame of a shot starts from",
+        "content", "choice", "consistency", "First Frame From", "The picture that the first frame of a shot starts from",
         choices=(
             ("content", "Content", "The source frame: fast, keeps its shapes"),
             ("random", "Noise", "Weak noise, as in the paper: freer, but takes far more iterations"),
         ),
     )  # fmt: skip
     init: str = _define(
-        "previous_warped", "choice", "consistency", "Frames Start From", "The picture that every later frame starts from",
+        "previous_warped", "choice", "consistency", "Later Frames From", "The picture that every later frame starts from",
         choices=(
             ("content", "Content", "The source frame"),
             ("random", "Noise", "Weak noise, new for every frame; the first frame starts from noise too"),
@@ -196,7 +196,7 @@ class Settings:
         minimum=0.0, maximum=100.0, soft_maximum=2.0, unit="factor",
     )  # fmt: skip
     temporal_from_pass: int = _define(
-        8, "int", "passes", "Temporal From",
+        8, "int", "passes", "Temporal From Pass",
         "With several passes: the first pass in which frames are held to earlier results by the temporal weight",
         minimum=2, maximum=101, soft_maximum=20, unit="pass",
     )  # fmt: skip
@@ -209,11 +209,11 @@ class Settings:
     iterations_first: int = _define(
         300, "int", "quality", "Iterations, First",
         "Most iterations for the first frame of a shot; with several passes every frame takes Iterations",
-        minimum=0, maximum=100000, soft_maximum=2000,
+        minimum=0, maximum=100000, soft_maximum=2000, unit="iterations",
     )  # fmt: skip
     iterations: int = _define(
-        100, "int", "quality", "Iterations", "Most iterations for every later frame, or for every frame of a pass",
-        minimum=0, maximum=100000, soft_maximum=1000,
+        100, "int", "quality", "Iterations", "Most iterations for every later frame, or for every frame of a pass: more finish the strokes",
+        minimum=0, maximum=100000, soft_maximum=1000, unit="iterations",
     )  # fmt: skip
     tolerance: float = _define(
         1e-4, "float", "quality", "Tolerance",
@@ -266,7 +266,7 @@ class Settings:
         ("relu4_2",), "layers", "quality", "Content Layers", "Layers of the network whose features keep the shapes",
     )  # fmt: skip
     content_layer_weights: tuple[float, ...] = _define(
-        (), "weights", "quality", "Content Layer Weights", "Weight of each content layer, such as 1,0.5; empty weighs all alike",
+        (), "weights", "quality", "Content Weights", "Weight of each content layer, such as 1,0.5; empty weighs all alike",
         minimum=0.0, maximum=1e6, unit="factor",
     )  # fmt: skip
     style_layers: tuple[str, ...] = _define(
@@ -274,7 +274,7 @@ class Settings:
         "Layers of the network whose correlations make the style",
     )  # fmt: skip
     style_layer_weights: tuple[float, ...] = _define(
-        (), "weights", "quality", "Style Layer Weights",
+        (), "weights", "quality", "Style Weights",
         "Weight of each style layer, such as 1,1,1,0.5,0.5: early ones hold fine texture, late ones large strokes; empty weighs all alike",
         minimum=0.0, maximum=1e6, unit="factor",
     )  # fmt: skip
@@ -298,7 +298,7 @@ class Settings:
         "auto", "text", "device", "Device", "Where to compute: auto, cpu, cuda, cuda:1, mps or xpu", changes_pixels=False,
     )  # fmt: skip
     threads: int = _define(
-        0, "int", "device", "Threads", "Processor threads; 0 uses all cores", minimum=0, maximum=1024, changes_pixels=False,
+        0, "int", "device", "Threads", "Processor threads; 0 uses all cores", minimum=0, maximum=1024, unit="threads", changes_pixels=False,
     )  # fmt: skip
     deterministic: bool = _define(
         False, "bool", "device", "Deterministic", "Give the same bits in every run on a graphics card too, at some cost in speed",
@@ -332,8 +332,8 @@ class Settings:
                 raise SettingsError(f"{name}_layer_weights are all 0; raise one, or set {name}_weight to 0.")
         if self.passes > 1 and self.init in ("previous", "first"):
             raise SettingsError(
-                f"init={self.init} and passes={self.passes} exclude each other: in a multi-pass job every frame starts from its own result "
-                "of the pass before; set passes to 1, or leave init out."
+                f"init={self.init} and passes={self.passes} exclude each other: with several passes every frame starts from its own result "
+                f"of the pass before; set passes to 1, or init ({spec('init').label}) to previous_warped."
             )
 
     def as_dict(self) -> dict[str, Any]:
