@@ -222,6 +222,7 @@ class SEQUENCER_PT_brushflow_style(_SettingsPanel, bpy.types.Panel):
 
 class SEQUENCER_PT_brushflow_matte(_SubPanel, bpy.types.Panel):
     bl_label = "Matte"
+    bl_options = {"DEFAULT_CLOSED"}
     bl_parent_id = "SEQUENCER_PT_brushflow_style"
 
     def draw(self, context: bpy.types.Context) -> None:

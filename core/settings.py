@@ -69,11 +69,13 @@ class Settings:
 
     # Style
     content_weight: float = _define(
-        5.0, "float", "style", "Content", "How strongly the shot's own shapes are kept, against the other weights: higher values keep more of them",
+        5.0, "float", "style", "Content",
+        "How strongly the shot's own shapes are kept, against the other weights: higher values keep more of them",
         minimum=0.0, maximum=1e6, soft_maximum=50.0, animatable=True,
     )  # fmt: skip
     style_weight: float = _define(
-        100.0, "float", "style", "Style", "How strongly the painting's texture and colors are taken on, against the other weights: higher values paint more boldly",
+        100.0, "float", "style", "Style",
+        "How strongly the painting's texture and colors are taken on, against the other weights: higher values paint more boldly",
         minimum=0.0, maximum=1e6, soft_maximum=1000.0, animatable=True,
     )  # fmt: skip
     style_scale: float = _define(
