@@ -171,7 +171,7 @@ class Job:
             case "extracted":
                 progress.index = message["index"]
             case "ready":
-                progress.total, progress.device = message["total"], message.get("device", "")
+                progress.total, progress.passes, progress.device = message["total"], message.get("passes", 1), message.get("device", "")
                 if message["protocol"] != PROTOCOL:
                     progress.message = "The engine speaks another protocol than this add-on; install the engine again in the preferences."
                     self.cancel()
@@ -179,7 +179,7 @@ class Job:
                     self.state = "painting"
             case "frame_started":
                 progress.index, progress.total = message["index"], message["total"]
-                progress.pass_number, progress.passes = message["pass"], message["passes"]
+                progress.pass_number = message["pass"]
                 progress.iteration = 0
             case "iteration":
                 progress.iteration, progress.limit = message["iteration"], message["limit"]
@@ -197,8 +197,7 @@ class Job:
         # Of the last frame of a pass it comes when the next pass has begun.
         is_latest = (message["pass"], message["index"]) >= (progress.pass_number, progress.index)
         if is_latest and (message["index"] == progress.total or message["kept"]):
-            progress.pass_number, progress.passes = message["pass"], message.get("passes", progress.passes)
-            progress.index, progress.iteration, progress.limit = message["index"], 1, 1
+            progress.pass_number, progress.index, progress.iteration, progress.limit = message["pass"], message["index"], 1, 1
         if not message["kept"]:
             progress.seconds = message["seconds"]
         if message["event"] == "frame_done":
@@ -231,7 +230,8 @@ class Job:
             else:
                 self._end("done", 0)
         else:
-            who = "Blender could not render the strip's frames" if self.state == "rendering" else "The engine stopped without a word"
+            what = {"frames": "the strip's frames", "matte": "the matte", "vectors": "the scene's motion"}[self.progress.reading]
+            who = f"Blender could not render {what}" if self.state == "rendering" else "The engine stopped without a word"
             why = f", ended by signal {-code}" if code < 0 else ""
             self._end("failed", FAILED, f"{who}{why}; the last lines of {self.order.log_file} say more.")
 

@@ -134,3 +134,63 @@ def render(scene: Any, frame: int, path: Path, *, linear: bool) -> np.ndarray:
     scene.render.filepath = str(path)
     bpy.ops.render.render(write_still=True, scene=scene.name)
     return read_image(path)
+
+
+def encoded(linear: np.ndarray) -> np.ndarray:
+    """Scene-linear values as sRGB displays take them."""
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-9) ** (1 / 2.4) - 0.055)
+
+
+def effect_length(frames: int) -> dict[str, int]:
+    """How `strips.new_effect` takes the length of a strip that begins at frame 1."""
+    import bpy
+
+    parameters = bpy.types.StripsTopLevel.bl_rna.functions["new_effect"].parameters
+    return {"length": frames} if "length" in parameters else {"frame_end": 1 + frames}
+
+
+SHIFTS = ((0, 0), (3, 1), (7, 1), (9, -1), (10, -1))
+"""Where the plane of `stage` lies at its frames 5 to 9, in pixels right and down."""
+
+
+def stage(scene: Any, name: str = "stage") -> Any:
+    """A 3D scene, frames 5 to 9: a chequered plane moves by whole pixels in front of a resting one, seen in perspective."""
+    import bpy
+
+    made = bpy.data.scenes.new(name)
+    made.render.engine, made.cycles.samples, made.cycles.device, made.cycles.use_denoising = "CYCLES", 1, "CPU", False
+    made.render.resolution_x, made.render.resolution_y = scene.render.resolution_x, scene.render.resolution_y
+    made.frame_start, made.frame_end = 5, 9
+    made.camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+    made.camera.location.z = 10
+    made.collection.objects.link(made.camera)
+    _plane(made, "wall", 40, -20, scale=0.3)
+    near = _plane(made, "card", 1.5, 0, scale=2)
+    unit = made.render.resolution_x / (2 * 10 * np.tan(made.camera.data.angle_x / 2))
+    for frame, (right, down) in enumerate(SHIFTS, 5):
+        near.location.xy = right / unit, -down / unit
+        near.keyframe_insert("location", frame=frame)
+    return made
+
+
+def _plane(scene: Any, name: str, half: float, z: float, scale: float) -> Any:
+    import bpy
+
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata([(-half, -half, 0), (half, -half, 0), (half, half, 0), (-half, half, 0)], [], [(0, 1, 2, 3)])
+    material = bpy.data.materials.new(name)
+    if material.node_tree is None:  # up to 4.5
+        material.use_nodes = True
+    tree = material.node_tree
+    tree.nodes.clear()
+    checker, emission = tree.nodes.new("ShaderNodeTexChecker"), tree.nodes.new("ShaderNodeEmission")
+    place, output = tree.nodes.new("ShaderNodeTexCoord"), tree.nodes.new("ShaderNodeOutputMaterial")
+    checker.inputs["Scale"].default_value = scale
+    tree.links.new(place.outputs["Object"], checker.inputs["Vector"])
+    tree.links.new(checker.outputs["Color"], emission.inputs["Color"])
+    tree.links.new(emission.outputs["Emission"], output.inputs["Surface"])
+    mesh.materials.append(material)
+    made = bpy.data.objects.new(name, mesh)
+    made.location.z = z
+    scene.collection.objects.link(made)
+    return made

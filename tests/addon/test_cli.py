@@ -76,6 +76,22 @@ def test_everything_can_be_given_on_the_command_line(planned: Callable[..., Any]
     assert job["output"] == {"folder": str(tmp_path / "out" / "shot"), "name": "shot", "existing": "resume"}
 
 
+def test_mattes_their_sides_and_given_flow_can_be_named(
+    planned: Callable[..., Any], image_strip: MakeStrip, strip: Any, painting: Path, tmp_path: Path
+) -> None:
+    image_strip(count=4, start=10, name="key")
+    (job,) = planned(
+        "--strip", "shot", "--style", str(painting), "--style-outside", f"{painting}=2", "--matte", "key", "--matte-invert",
+        "--flow-forward", str(tmp_path / "f_####.flo"), "--flow-backward", str(tmp_path / "b_####.flo"),
+    )  # fmt: skip
+    assert [(style["region"], style["weight"]) for style in job["styles"]] == [("inside", 1.0), ("outside", 2.0)]
+    assert (Path(job["matte"]["pattern"]).name, job["matte"]["invert"]) == ("key_####.exr", True)
+    assert (job["settings"]["flow"], job["flow"]["forward"]) == ("files", str(tmp_path / "f_####.flo"))
+    (job,) = planned("--strip", "shot", "--matte", "alpha", "--vectors", str(tmp_path / "v_####.exr"))
+    assert job["matte"] == {"source": "alpha", "invert": True}
+    assert (job["settings"]["flow"], job["flow"]) == ("vectors", {"vectors": str(tmp_path / "v_####.exr")})
+
+
 def test_without_a_name_the_active_strip_is_meant(planned: Callable[..., Any], scene: Any, strip: Any, painting: Path) -> None:
     scene.sequence_editor.strips.new_meta("other", 4, 1)
     assert [job["output"]["name"] for job in planned("--style", str(painting))] == ["shot"]
@@ -120,6 +136,10 @@ def test_the_strips_own_settings_hold_where_nothing_else_is_said(planned: Callab
         (["--resume", "--overwrite"], "not allowed with argument"),
         (["--colour"], "--help lists what there is."),
         (["--all"], "name one with --style"),
+        (["--matte-invert"], "has no matte"),
+        (["--style-outside", "x.png"], "name one with --matte"),
+        (["--flow-forward", "f_####.flo"], "--flow-forward and --flow-backward go together."),
+        (["--flow-forward", "f", "--flow-backward", "b", "--vectors", "v"], "not all of them"),
     ],
 )
 def test_wrong_use_is_one_sentence_and_exit_2(refusal: Callable[..., Any], strip: Any, arguments: list[str], sentence: str) -> None:
@@ -135,6 +155,7 @@ def test_wrong_use_is_one_sentence_and_exit_2(refusal: Callable[..., Any], strip
         ([], "has no painting yet"),
         (["--style", "gone.jpg"], "gone.jpg does not exist"),
         (["--style", "{painting}", "--frames", "900-901"], "is not seen on frames 900-901"),
+        (["--style", "{painting}", "--matte", "rider"], "There is no strip 'rider' for the matte"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_exit_1(

@@ -211,3 +211,56 @@ def test_frames_of_another_strip_are_never_touched(take: Any, scene: Any, strip:
 def test_a_name_that_no_file_may_have_is_made_into_one(take: Any, scene: Any, strip: Any) -> None:
     strip.name = 'a/b: "c" #1 100%.'
     assert take(scene, strip).name == "a_b_ _c_ _1 100_"
+
+
+def test_debug_pictures_beside_them_are_not_taken_for_painted_frames(take: Any, scene: Any, strip: Any, project: Path) -> None:
+    folder = project.parent / "brushflow" / "shot"
+    folder.mkdir(parents=True)
+    (folder / "shot_debug_0001.exr").touch()
+    assert take(scene, strip).folder == folder
+    (folder / "shot_0001.exr").touch()
+    assert take(scene, strip).folder == folder / "v002"
+
+
+def test_paintings_have_sides_only_where_there_is_a_matte(take: Any, scene: Any, strip: Any, painting: Path) -> None:
+    second = strip.brushflow.styles.add()
+    second.path, second.region = str(painting), "OUTSIDE"
+    assert [style["region"] for style in take(scene, strip).styles] == ["inside", "inside"]
+    strip.brushflow.matte = "ALPHA"
+    order = take(scene, strip)
+    assert [style["region"] for style in order.styles] == ["inside", "outside"]
+    assert order.description()["matte"] == {"source": "alpha", "invert": False}
+
+
+def test_a_strip_is_rendered_for_the_matte_and_the_job_names_its_files(take: Any, scene: Any, strip: Any, image_strip: MakeStrip) -> None:
+    image_strip(count=4, start=10, name="key")
+    strip.brushflow.matte, strip.brushflow.matte_strip = "STRIP", "key"
+    order = take(scene, strip)
+    (task,) = order.tasks
+    assert (task.kind, task.strip, task.first, task.last, task.shift) == ("matte", "key", 1, 4, 9)
+    assert order.description()["matte"]["pattern"] == str(order.extracted / "matte" / "key_####.exr")
+    strip.use_flip_x = True
+    assert [task.kind for task in take(scene, strip).tasks] == ["frames", "matte"]
+
+
+def test_another_matte_makes_a_new_version_and_the_same_one_does_not(take: Any, scene: Any, strip: Any, image_strip: MakeStrip) -> None:
+    image_strip(count=4, start=10, name="key")
+    record(take(scene, strip))
+    group = strip.brushflow
+    group.matte, group.matte_strip = "STRIP", "key"
+    second = take(scene, strip)
+    assert second.version == 2
+    record(second)
+    assert take(scene, strip).version == 2
+    group.matte_invert = True
+    assert take(scene, strip).version == 3
+    group.matte_invert, group.matte = False, "ALPHA"
+    assert take(scene, strip).version == 3
+    group.matte = "NONE"
+    assert take(scene, strip).version == 1
+
+
+def test_settings_that_exclude_each_other_are_refused(take: Any, refused: type[Exception], scene: Any, strip: Any) -> None:
+    strip.brushflow.passes, strip.brushflow.init = 4, "first"
+    with pytest.raises(refused, match="init=first and passes=4 exclude each other"):
+        take(scene, strip)

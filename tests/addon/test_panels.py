@@ -22,11 +22,19 @@ PANELS = (
 class Recorder:
     """A layout that takes every call, resolves every property and keeps the texts."""
 
-    def __init__(self, texts: list[str] | None = None) -> None:
+    def __init__(self, texts: list[str] | None = None, dimmed: list[str] | None = None) -> None:
         self.texts = [] if texts is None else texts
+        self.dimmed = [] if dimmed is None else dimmed
+        self.active = True
 
     def prop(self, owner: Any, name: str, **_: Any) -> None:
         self.texts.append(owner.bl_rna.properties[name].name)
+        if not self.active:
+            self.dimmed.append(name)
+
+    def prop_search(self, owner: Any, name: str, among: Any, collection: str) -> None:
+        assert collection in among.bl_rna.properties
+        self.prop(owner, name)
 
     def label(self, *, text: str = "", icon: str = "NONE") -> None:
         import bpy
@@ -46,7 +54,7 @@ class Recorder:
         self.texts.append(text)
 
     def __getattr__(self, name: str) -> Any:
-        return lambda *_, **__: Recorder(self.texts)
+        return lambda *_, **__: Recorder(self.texts, self.dimmed)
 
     @property
     def text(self) -> str:
@@ -54,11 +62,11 @@ class Recorder:
 
 
 @pytest.fixture
-def draw(scene: Any) -> Callable[[], str]:
-    """Draws all panels that are shown, and gives all that is written in them."""
+def panels(scene: Any) -> Callable[[], Recorder]:
+    """Draws all panels that are shown."""
     import bpy
 
-    def draw() -> str:
+    def draw() -> Recorder:
         recorder = Recorder()
         with _sequencer() as context:
             for name in PANELS:
@@ -68,9 +76,15 @@ def draw(scene: Any) -> Callable[[], str]:
                     own = [one for one in reversed(panel.__mro__) if one.__module__ == panel.__module__]
                     members = {name: member for one in own for name, member in vars(one).items() if name[:2] != "__"}
                     type("Drawn", (), {**members, "layout": recorder})().draw(context)
-        return recorder.text
+        return recorder
 
     return draw
+
+
+@pytest.fixture
+def draw(panels: Callable[[], Recorder]) -> Callable[[], str]:
+    """Draws all panels that are shown, and gives all that is written in them."""
+    return lambda: panels().text
 
 
 @contextmanager
@@ -124,6 +138,77 @@ def test_it_says_why_the_strip_cannot_be_painted_yet(draw: Callable[[], str], st
 def test_it_asks_for_the_project_to_be_saved(draw: Callable[[], str], image_strip: MakeStrip, painting: Path) -> None:
     image_strip().brushflow.styles.add().path = str(painting)
     assert "Save the project first" in draw()
+
+
+def test_options_that_exclude_each_other_or_lack_something_say_so_before_the_start(draw: Callable[[], str], strip: Any) -> None:
+    group = strip.brushflow
+    group.passes, group.init = 4, "first"
+    assert "init=first and passes=4 exclude each other" in draw()
+    group.init = "previous_warped"
+    text = draw()
+    assert "exclude each other" not in text
+    assert "Temporal from pass 8 never comes with 4 passes" in text
+    group.temporal_from_pass = 3
+    assert "never comes" not in draw()
+    group.matte = "STRIP"
+    assert "Choose the strip that is the matte." in draw()
+    group.matte, group.flow = "NONE", "files"
+    assert "Name the files of the flow, forward and backward" in draw()
+    group.content_layer_weights, group.flow = "1, 2", "auto"
+    assert "content_layer_weights has 2 numbers for 1 content_layers" in draw()
+
+
+def test_a_painting_has_a_side_only_where_there_is_a_matte(draw: Callable[[], str], strip: Any) -> None:
+    assert "Side" not in draw()
+    strip.brushflow.matte = "ALPHA"
+    assert "Side" in draw()
+
+
+def test_a_scene_strip_says_whether_its_own_motion_is_used(draw: Callable[[], str], scene: Any, painting: Path) -> None:
+    import bpy
+
+    other = bpy.data.scenes.new("set")
+    other.render.resolution_x, other.render.resolution_y = scene.render.resolution_x, scene.render.resolution_y
+    strip = scene.sequence_editor.strips.new_scene("take", other, 2, 1)
+    scene.sequence_editor.active_strip = strip
+    assert "renders its own exact motion" in draw()
+    strip.use_flip_x = True
+    assert "because the strip is flipped" in draw()
+
+
+@pytest.mark.parametrize(
+    ("changes", "dimmed"),
+    [
+        ({}, {"combine", "blend_previous", "blend_next", "temporal_from_pass", "matte_invert"}),
+        ({"long_term": "1, 2", "matte": "ALPHA"}, {"blend_previous", "blend_next", "temporal_from_pass"}),
+        ({"passes": 9, "matte": "ALPHA"}, {"combine", "iterations_first", "init", "uncovered"}),
+        ({"passes": 9, "init": "first", "matte": "ALPHA"}, {"combine", "iterations_first", "uncovered"}),
+        (
+            {"init": "content", "matte": "ALPHA", "markers_as_cuts": True},
+            {"combine", "blend_previous", "blend_next", "temporal_from_pass", "uncovered", "cuts"},
+        ),
+        (
+            {"optimizer": "adam", "tolerance": 0.0, "device": "cpu", "matte": "ALPHA"},
+            {"combine", "blend_previous", "blend_next", "temporal_from_pass", "history", "tolerance_interval", "deterministic"},
+        ),
+    ],
+)
+def test_options_without_effect_are_dimmed(
+    panels: Callable[[], Recorder], strip: Any, changes: dict[str, Any], dimmed: set[str]
+) -> None:
+    for name, value in changes.items():
+        setattr(strip.brushflow, name, value)
+    assert set(panels().dimmed) == dimmed
+
+
+def test_without_the_temporal_weight_nothing_that_serves_it_has_an_effect_unless_it_is_keyframed(
+    panels: Callable[[], Recorder], strip: Any
+) -> None:
+    strip.brushflow_temporal_weight, strip.brushflow.init = 0, "content"
+    serving = {"long_term", "long_term_every", "combine", "temporal_criterion", "flow", "mask"}
+    assert serving <= set(panels().dimmed)
+    strip.keyframe_insert("brushflow_temporal_weight", frame=10)
+    assert serving & set(panels().dimmed) == {"combine"}
 
 
 def test_every_state_of_a_job_is_shown_in_words(draw: Callable[[], str], scene: Any, strip: Any) -> None:

@@ -66,6 +66,30 @@ def test_lists_are_text_with_commas(properties: Any, image_strip: Callable[..., 
     assert (values["long_term"], values["cuts"]) == ([1, 2, 4], [48, 112])
 
 
+def test_weights_of_layers_are_text_with_commas(properties: Any, image_strip: Callable[..., Any]) -> None:
+    strip = image_strip()
+    properties.apply(strip, {"content_layers": ("relu3_2", "relu4_2"), "content_layer_weights": (1, 0.25)})
+    assert strip.brushflow.content_layer_weights == "1, 0.25"
+    assert properties.settings_of(strip)["content_layer_weights"] == [1.0, 0.25]
+
+
+def test_numbers_say_their_unit_in_the_tooltip(image_strip: Callable[..., Any]) -> None:
+    strip = image_strip()
+    assert strip.brushflow.bl_rna.properties["iterations"].description.endswith("\nUnit: iterations")
+    for name, one in specs().items():
+        if one.kind in ("int", "distances") and name != "seed":
+            assert one.unit, name
+
+
+def test_a_project_from_when_keeping_colors_was_a_switch_is_read(properties: Any, image_strip: Callable[..., Any]) -> None:
+    strip = image_strip()
+    held = strip.brushflow.bl_system_properties_get(do_create=True) if hasattr(strip, "bl_system_properties_get") else strip.brushflow
+    held["keep_colors"] = True
+    assert properties.settings_of(strip)["keep_colors"] in ("off", "luminance")
+    properties.apply(strip, {"keep_colors": "match"})
+    assert properties.settings_of(strip)["keep_colors"] == "match"
+
+
 def test_applying_a_bad_value_changes_nothing_and_says_why(properties: Any, image_strip: Callable[..., Any]) -> None:
     from bl_ext.user_default.brushflow.core.settings import SettingsError
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.blender import HEIGHT, WIDTH, picture, read_image, write_image
+from tests.blender import HEIGHT, WIDTH, effect_length, picture, read_image, write_image
 
 MakeStrip = Callable[..., Any]
 
@@ -199,15 +199,8 @@ def test_strips_without_a_picture_locked_strips_and_results_are_refused(source: 
     assert "select its source, plate" in source.obstacle(strip)
     meta = scene.sequence_editor.strips.new_meta("m", 5, 1)
     assert source.obstacle(meta) == ""
-    effect = scene.sequence_editor.strips.new_effect(name="a", type="ADJUSTMENT", channel=6, frame_start=1, **_length(9))
+    effect = scene.sequence_editor.strips.new_effect(name="a", type="ADJUSTMENT", channel=6, frame_start=1, **effect_length(9))
     assert "this is a strip of the type Adjustment" in source.obstacle(effect)
-
-
-def _length(frames: int) -> dict[str, int]:
-    import bpy
-
-    parameters = bpy.types.StripsTopLevel.bl_rna.functions["new_effect"].parameters
-    return {"length": frames} if "length" in parameters else {"frame_end": 1 + frames}
 
 
 def extract(source: Any, scene: Any, strip: Any, folder: Path) -> list[np.ndarray]:
@@ -245,7 +238,7 @@ def linear(frame: int) -> np.ndarray:
 
 def test_a_rendered_strip_is_alone_opaque_and_scene_linear(source: Any, scene: Any, image_strip: MakeStrip, tmp_path: Path) -> None:
     strip = image_strip(count=2, start=10)
-    scene.sequence_editor.strips.new_effect(name="over", type="COLOR", channel=5, frame_start=1, **_length(99)).color = (0, 1, 0)
+    scene.sequence_editor.strips.new_effect(name="over", type="COLOR", channel=5, frame_start=1, **effect_length(99)).color = (0, 1, 0)
     strip.use_flip_x = True
     strip.blend_type, strip.mute = "ADD", True
     strip.blend_alpha = 0.3

@@ -113,7 +113,7 @@ def test_progress_follows_the_events_even_where_a_frame_is_written_late(worker: 
 
 def test_progress_goes_over_all_passes_and_only_delivered_frames_count_as_painted(worker: Any, new_job: Callable[[], Any]) -> None:
     job = new_job()
-    job._handle({"event": "ready", "protocol": 1, "total": 3, "device": "cpu"})
+    job._handle({"event": "ready", "protocol": 1, "total": 3, "passes": 2, "device": "cpu"})
     seen, lines = [], []
     for message in (
         started(1, 1, 2), started(2, 1, 2), finished(1, 1, 2), started(3, 1, 2), finished(2, 1, 2), started(1, 2, 2), finished(3, 1, 2),
@@ -127,6 +127,17 @@ def test_progress_goes_over_all_passes_and_only_delivered_frames_count_as_painte
     assert lines[6] == "Pass 2 of 2, frame 1 of 3, 0:04 left"
     assert lines[-2] == "Pass 2 of 2, frame 3 of 3, 4:10 left"
     assert (job.progress.painted, job.progress.kept) == (3, 0)
+
+
+def test_going_on_in_a_later_pass_counts_the_passes_before_as_done(worker: Any, new_job: Callable[[], Any]) -> None:
+    job = new_job()
+    for message in ({"event": "ready", "protocol": 1, "total": 3, "passes": 4, "device": "cpu"}, finished(3, 4, 4, kept=True)):
+        job._handle(message)
+    assert (job.progress.factor, job.progress.kept) == (1, 1)
+    job = new_job()
+    for message in ({"event": "ready", "protocol": 1, "total": 3, "passes": 4, "device": "cpu"}, started(1, 3, 4)):
+        job._handle(message)
+    assert job.progress.factor == 0.5
 
 
 def test_what_is_rendered_for_the_engine_is_told_by_its_kind(worker: Any, new_job: Callable[[], Any]) -> None:

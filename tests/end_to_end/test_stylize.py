@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.blender import read_image, render
+from tests.blender import HEIGHT, WIDTH, encoded, read_image, render, stage, write_image
 
 pytestmark = pytest.mark.usefixtures("weights")
 
@@ -66,7 +67,7 @@ def test_the_result_is_shown_as_it_was_painted(scene: Any, prepared: Any, tmp_pa
     scene.view_settings.view_transform = "Standard"
     assert stylize() == {"FINISHED"}
     painted = read_image(tmp_path / "brushflow" / "shot" / "shot_0002.exr")[..., :3]
-    expected = np.where(painted <= 0.0031308, 12.92 * painted, 1.055 * np.maximum(painted, 1e-9) ** (1 / 2.4) - 0.055)
+    expected = encoded(painted)
     shown = render(scene, 11, tmp_path / "shown.png", linear=False)[..., :3]
     assert np.abs(shown - expected.clip(0, 1)).max() <= 1.01 / 255
 
@@ -134,3 +135,91 @@ def test_the_engines_own_words_are_reported_when_it_refuses(scene: Any, prepared
         stylize()
     assert len(scene.sequence_editor.strips) == 1
     assert not prepared.mute
+
+
+def run(scene: Any, strip: Any) -> Any:
+    """Paint a strip; returns its job."""
+    from bl_ext.user_default.brushflow.addon import worker
+    from bl_ext.user_default.brushflow.addon.order import take
+
+    job = worker.Job(take(scene, strip))
+    worker.run(job)
+    assert job.state == "done", job.progress.message
+    return job
+
+
+def test_a_scene_strip_is_painted_along_its_own_exact_motion(project: Path, scene: Any, painting: Path) -> None:
+    strip = scene.sequence_editor.strips.new_scene("take", stage(scene), 1, 20)
+    quick(strip, painting)
+    strip.brushflow.frame_range, strip.brushflow.frame_start, strip.brushflow.frame_end = "CUSTOM", 21, 23
+    assert run(scene, strip).progress.warnings == []
+    folder = project.parent / "brushflow" / "take"
+    job = json.loads((folder / "job.json").read_text())
+    assert job["flow"] == {"vectors": str(folder / "cache" / "source" / "motion" / "motion_####.exr")}
+    assert sorted(path.name for path in folder.glob("*.exr")) == [f"take_{frame:04d}.exr" for frame in (2, 3, 4)]
+    assert not (folder / "cache" / "source").exists()
+    assert read_image(folder / "take_0003.exr")[..., :3].std() > 0.01
+
+    # Again, all frames are kept, though the motion was rendered anew.
+    assert run(scene, strip).progress.kept == 3
+
+    strip.use_flip_x = True
+    job = run(scene, strip)
+    assert "the strip is flipped" in " ".join(job.progress.warnings)
+    assert "flow" not in json.loads(job.order.job_file.read_text())
+
+
+def test_a_scene_whose_motion_cannot_be_rendered_is_painted_with_estimated_motion(
+    project: Path, scene: Any, painting: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bl_ext.user_default.brushflow.addon.order import Order
+
+    strip = scene.sequence_editor.strips.new_scene("take", stage(scene), 1, 20)
+    quick(strip, painting)
+    strip.brushflow.frame_range, strip.brushflow.frame_start, strip.brushflow.frame_end = "CUSTOM", 21, 22
+    # In the middle of its work the second Blender finds nothing under this name.
+    tasks = Order.tasks.fget
+    monkeypatch.setattr(
+        Order, "tasks", property(lambda self: [replace(task, strip="gone") if task.kind == "vectors" else task for task in tasks(self)])
+    )
+    job = run(scene, strip)
+    assert job.progress.warnings[0].endswith("because Blender could not render its motion vectors.")
+    assert job.progress.painted == 2
+    strip.brushflow.flow, scene.sequence_editor.active_strip = "vectors", strip
+    with pytest.raises(RuntimeError, match="Blender could not render the scene's motion"):
+        stylize()
+
+
+def test_a_matte_strip_leaves_the_source_untouched_outside_of_it(project: Path, scene: Any, prepared: Any, tmp_path: Path) -> None:
+    rgba = np.ones((HEIGHT, WIDTH, 4), np.float32)
+    rgba[:, WIDTH // 2 :, :3] = 0
+    key = scene.sequence_editor.strips.new_image("key", str(write_image(tmp_path / "key.png", rgba)), 5, 1, fit_method="ORIGINAL")
+    from bl_ext.user_default.brushflow.addon import compat
+
+    compat.set_handles(key, 1, 50)
+    key.mute = True
+    prepared.brushflow.matte, prepared.brushflow.matte_strip = "STRIP", "key"
+    run(scene, prepared)
+    source = read_image(Path(prepared.directory) / "shot_0102.png")[..., :3]
+    painted = encoded(read_image(tmp_path / "brushflow" / "shot" / "shot_0002.exr")[..., :3])
+    difference = np.abs(painted - source)
+    assert difference[:, WIDTH // 2 + 2 :].max() < 2 / 255
+    assert difference[:, : WIDTH // 2 - 4].mean() > 0.02
+
+
+def test_several_passes_with_debug_pictures_lay_only_the_painted_frames(scene: Any, prepared: Any, tmp_path: Path) -> None:
+    from bl_ext.user_default.brushflow.addon.order import take
+
+    group = prepared.brushflow
+    group.passes, group.temporal_from_pass, group.debug = 2, 2, True
+    job = run(scene, prepared)
+    assert (job.progress.passes, job.progress.painted) == (2, 3)
+    assert job.progress.factor == 1
+    folder = tmp_path / "brushflow" / "shot"
+    assert (folder / "shot_debug_0002.exr").is_file()
+    result = scene.sequence_editor.strips["shot [stripes]"]
+    assert [element.filename for element in result.elements] == [f"shot_{frame:04d}.exr" for frame in (1, 2, 3)]
+    # A folder that holds nothing but debug pictures is free to be painted into.
+    for path in [*(folder.glob("shot_0*.exr")), folder / "job.json"]:
+        path.unlink()
+    assert take(scene, prepared).folder == folder
