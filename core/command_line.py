@@ -21,11 +21,11 @@ from typing import Any
 
 from . import __version__
 from .events import Bar, JsonLines, Listener, claimed_stdout
-from .flow import FlowError, estimator
+from .flow import ESTIMATORS, FlowError, estimator
 from .flow_files import read_flo, write_flo
 from .frames import FrameError, read_image, write_gray
 from .job import SCHEMA, Content, Job, JobError, load_job, make_job
-from .settings import DEFAULT_PRESET, PRESETS, SettingsError, make_settings, parse, spec, specs
+from .settings import DEFAULT_PRESET, PRESETS, SettingsError, make_settings, parse, specs
 
 __all__ = ["main"]
 
@@ -230,11 +230,10 @@ def _range(text: str | None) -> tuple[int | None, int | None]:
 def _flow(options: argparse.Namespace) -> int:
     from .color import display_from_linear
 
-    method = estimator(options.estimator)
     a, b = (display_from_linear(read_image(path)).rgb for path in (options.a, options.b))
     if a.shape != b.shape:
         raise _Wrong(f"The frames differ in size: {a.shape[1]}×{a.shape[0]} and {b.shape[1]}×{b.shape[0]}.")
-    write_flo(options.output, method.estimate(a, b))
+    write_flo(options.output, estimator(options.estimator).estimate(a, b))
     return 0
 
 
@@ -371,7 +370,7 @@ def _parser() -> argparse.ArgumentParser:
     flow.add_argument("a", metavar="A")
     flow.add_argument("b", metavar="B")
     flow.add_argument("--output", metavar="F.flo", required=True)
-    flow.add_argument("--estimator", metavar="NAME", default="dis", help=", ".join(choice[0] for choice in spec("flow").choices))
+    flow.add_argument("--estimator", metavar="NAME", default="dis", help=", ".join(ESTIMATORS))
 
     reliable = command(
         "reliability", _reliability, "Write where a flow can be trusted: the paper's mask c as the reference program draws it."

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -10,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.color import display_from_linear
-from core.flow import DIS, FlowError, estimator
+from core.flow import DIS, FlowError, estimator, inverse_search, padded
 from core.flow_files import read_flo
 from core.frames import open_source
 
@@ -68,7 +70,25 @@ def test_the_flow_of_alley_1_is_right_within_four_tenths_of_a_pixel(data: Path) 
     assert error.mean() < 0.4
 
 
+def test_a_seed_leads_to_motion_that_is_lost_without_it() -> None:
+    scene = texture(120, 200)
+    a, b = padded(scene[10:110, 10:130]), padded(scene[4:104, 60:180])
+    seed = np.full((100, 120, 2), (-52, 4), np.float32)
+    given = seed.copy()
+    flow = inverse_search(a, b, given)
+    assert np.array_equal(given, seed)
+    exact = np.array([-50, 6])
+    inside = np.s_[8:-8, 52:-8]
+    assert np.linalg.norm(flow - exact, axis=2)[inside].mean() < 1
+    assert np.linalg.norm(inverse_search(a, b) - exact, axis=2)[inside].mean() > 20
+
+
 def test_an_estimator_is_found_by_name() -> None:
     assert estimator("dis").name == "dis"
-    with pytest.raises(FlowError, match="'raft'"):
-        estimator("raft")
+    with pytest.raises(FlowError, match="no flow estimator 'magic'; choose dis, large or raft"):
+        estimator("magic")
+
+
+def test_dis_is_found_without_torch() -> None:
+    program = "import sys; from core.flow import estimator; estimator('dis'); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).resolve().parents[2], check=False).returncode == 0
