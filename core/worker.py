@@ -265,7 +265,7 @@ class _Run:
     def _motion_finder(self) -> MotionFinder:
         if self._job.flow is not None:
             return GivenMotion(self._job.given_flow(), self._settings.mask, self._size)
-        return EstimatedMotion(estimator(self._job.estimator), self._settings.mask, self._job.folder / "cache" / "flow")
+        return EstimatedMotion(estimator(self._job.estimator, self._plan.device), self._settings.mask, self._job.folder / "cache" / "flow")
 
     def _motion(self, index: int, other: int) -> Future[Motion]:
         if (index, other) not in self._motions:
