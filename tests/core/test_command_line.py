@@ -253,10 +253,11 @@ sys.exit(command_line.main({[*stylize(shot(1), painting, tmp_path / "out", "--js
     assert "a library prints" in done.stderr and "a native library prints" in done.stderr
 
 
-def test_flow_finds_the_motion_between_two_frames(shot, tmp_path):
+@pytest.mark.parametrize("name", ["dis", "large"])
+def test_flow_finds_the_motion_between_two_frames(shot, tmp_path, name, weights):
     pattern = shot(2, width=96, height=64)
     frames = [pattern.replace("####", f"{number:04d}") for number in (1, 2)]
-    assert main(["flow", *frames, "--output", str(tmp_path / "f.flo")]) == 0
+    assert main(["flow", *frames, "--output", str(tmp_path / "f.flo"), "--estimator", name]) == 0
     flow = read_flo(tmp_path / "f.flo")
     assert flow.shape == (64, 96, 2)
     assert np.abs(np.median(flow, axis=(0, 1)) - (1, 0)).max() < 0.1
