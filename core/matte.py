@@ -21,7 +21,7 @@ __all__ = ["Side", "guides", "painted_part", "side"]
 Array = NDArray[np.float32]
 Side = Literal["inside", "outside"]
 
-_FEWEST = 1.0
+_FEWEST = 4.0
 """Pixels of a layer that a side must have there; fewer have no correlations to speak of."""
 
 

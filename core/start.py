@@ -85,7 +85,8 @@ def start_picture(
     """
     match step.start:
         case "random":
-            generator = torch.Generator().manual_seed((settings.seed << 32) ^ noise)
+            # The generator takes 32 bits of its seed; an odd factor maps all seeds to different ones.
+            generator = torch.Generator().manual_seed((settings.seed * 0x9E3779B1 ^ noise) & 0xFFFFFFFF)
             return (NOISE * torch.randn(picture.shape, generator=generator)).to(picture)
         case "previous":
             return tensor(earlier[step.previous].result, picture.device)

@@ -42,6 +42,24 @@ def test_where_nothing_is_trusted_the_start_is_the_content() -> None:
     assert np.array_equal(borrowed(content, painted, np.zeros((64, 96), np.float32)), content)
 
 
+def test_strokes_are_borrowed_from_the_same_side_only() -> None:
+    content = np.full((64, 96, 3), 0.5, np.float32)
+    painted = content.copy()
+    painted[:, :48], painted[:, 48:] = 0.2, 0.9
+    side, trusted = np.zeros((64, 96), np.float32), np.ones((64, 96), np.float32)
+    side[:, :48] = 1
+    trusted[20:40, 20:60] = 0
+    start = borrowed(content, painted, trusted, side)
+    np.testing.assert_allclose(start[20:40, 20:46], 0.2, atol=1e-5)
+
+
+def test_a_side_too_small_to_lend_starts_from_the_content() -> None:
+    content, painted = _two_halves()
+    side, trusted = np.zeros((64, 96), np.float32), np.ones((64, 96), np.float32)
+    side[30:34, 30:34], trusted[30:34, 30:34] = 1, 0
+    assert np.array_equal(borrowed(content, painted, trusted, side), content)
+
+
 def test_small_and_odd_frames_keep_their_size() -> None:
     content = np.random.default_rng(0).random((17, 35, 3), np.float32)
     trusted = np.ones((17, 35), np.float32)

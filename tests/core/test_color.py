@@ -22,6 +22,8 @@ from core.color import (
     linear_from_display,
     linear_to_srgb,
     network_from_display,
+    palette,
+    recolored,
     srgb_to_linear,
     with_colors_of,
 )
@@ -171,3 +173,40 @@ def test_reading_frames_needs_no_torch() -> None:
     program = "import sys, core.color, core.frames, core.flow, core.consistency; sys.exit('torch' in sys.modules)"
     root = Path(__file__).resolve().parents[2]
     assert subprocess.run([sys.executable, "-c", program], cwd=root, check=False).returncode == 0
+
+
+def colorful(seed: int, center: float = 0.5, spread: float = 0.04) -> NDArray[np.float32]:
+    """A picture (40, 50, 3) of correlated colors that stay well within 0..1."""
+    generator = np.random.default_rng(seed)
+    return (center + spread * generator.normal(size=(40, 50, 3)) @ generator.normal(size=(3, 3))).astype(np.float32)
+
+
+def test_a_recolored_painting_has_the_mean_and_covariance_of_the_shot() -> None:
+    painting, shot = palette(recolored(colorful(1, 0.4), palette(colorful(2, 0.6)))), palette(colorful(2, 0.6))
+    np.testing.assert_allclose(painting.mean, shot.mean, atol=1e-6)
+    np.testing.assert_allclose(painting.covariance, shot.covariance, atol=1e-5)
+
+
+def test_a_painting_in_the_colors_of_the_shot_stays_as_it_is() -> None:
+    painting = colorful(1)
+    np.testing.assert_allclose(recolored(painting, palette(painting)), painting, atol=1e-5)
+
+
+@pytest.mark.parametrize("shot", [np.zeros((4, 5, 3), np.float32), np.full((4, 5, 3), 0.7, np.float32)])
+def test_a_shot_of_one_color_gives_a_painting_of_one_color(shot: NDArray[np.float32]) -> None:
+    np.testing.assert_allclose(recolored(colorful(1), palette(shot)), np.broadcast_to(shot[0, 0], (40, 50, 3)), atol=1e-6)
+
+
+def test_a_painting_of_one_color_takes_the_mean_color_of_the_shot() -> None:
+    shot = palette(colorful(2))
+    flat = recolored(np.full((6, 7, 3), 0.3, np.float32), shot)
+    np.testing.assert_allclose(flat, np.broadcast_to(shot.mean, (6, 7, 3)), atol=1e-5)
+
+
+def test_a_drawing_takes_colors_without_its_grain_being_stretched() -> None:
+    generator = np.random.default_rng(3)
+    drawing = gray(generator.random((40, 50), np.float32))
+    noisy = drawing + generator.normal(scale=1 / 255, size=drawing.shape).astype(np.float32)
+    shot = palette(colorful(2, spread=0.1))
+    difference = recolored(noisy, shot) - recolored(drawing, shot)
+    assert np.sqrt(np.square(difference).mean()) < 10 / 255

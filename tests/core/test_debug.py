@@ -4,7 +4,7 @@
 from pathlib import Path
 
 import numpy as np
-import OpenImageIO as oiio
+import OpenImageIO as oiio  # noqa: N813
 import pytest
 
 from core.color import srgb_to_linear
