@@ -135,9 +135,9 @@ class _Run:
         self._settings = job.resolved_settings()
         self._total, self._passes = len(source.numbers), self._settings.passes
         self._size = working_size(source.size, self._settings.resolution)
-        self._finder = self._motion_finder()
         self._plan = choose(self._settings, job.plan)
         configure(self._plan)
+        self._finder = self._motion_finder()
         self._motions: dict[tuple[int, int], Future[Motion]] = {}
         self._results: dict[tuple[int, int], Array] = {}
         """By pass and frame."""
