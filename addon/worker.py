@@ -251,10 +251,11 @@ def headline(job: Job) -> str:
         case "waiting":
             return "Waiting for another strip"
         case "rendering":
-            if not progress.total:
-                return "Reading the strip"
-            what = {"frames": "", "matte": "matte, ", "vectors": "motion, "}[progress.reading]
-            return f"Reading {what}frame {progress.index} of {progress.total}"
+            what = {"frames": "strip", "matte": "matte", "vectors": "motion"}[progress.reading]
+            if not progress.index:
+                return f"Reading the {what}"
+            frame = f"frame {progress.index} of {progress.total}"
+            return f"Reading {frame}" if progress.reading == "frames" else f"Reading the {what}, {frame}"
         case "painting" if progress.index:
             left = f", {as_time(progress.eta)} left" if progress.eta is not None else ""
             frame = f"frame {progress.index} of {progress.total}{left}"

@@ -143,12 +143,14 @@ def test_going_on_in_a_later_pass_counts_the_passes_before_as_done(worker: Any, 
 def test_what_is_rendered_for_the_engine_is_told_by_its_kind(worker: Any, new_job: Callable[[], Any]) -> None:
     job = new_job()
     job.state = "rendering"
-    lines = [worker.headline(job)]
+    lines = []
     for kind in ("frames", "matte", "vectors"):
         job._handle({"event": "extracting", "kind": kind, "total": 3})
+        lines.append(worker.headline(job))
         job._handle({"event": "extracted", "kind": kind, "frame": 12, "index": 2, "total": 3})
         lines.append(worker.headline(job))
-    assert lines == ["Reading the strip", "Reading frame 2 of 3", "Reading matte, frame 2 of 3", "Reading motion, frame 2 of 3"]
+    assert lines[:2] == ["Reading the strip", "Reading frame 2 of 3"]
+    assert lines[2:] == ["Reading the matte", "Reading the matte, frame 2 of 3", "Reading the motion", "Reading the motion, frame 2 of 3"]
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused_in_one_sentence(worker: Any, strip: Any, tmp_path: Path) -> None:
