@@ -68,14 +68,15 @@ def measure_quality(asked: argparse.Namespace) -> int:
 
 def _render(folder: Path, blender: str) -> None:
     digest = hashlib.sha256(b"".join((SCRIPTS / source).read_bytes() for source in SOURCES)).hexdigest()
-    missing = [name for name in SCENES if not _is_rendered(folder / name, digest)]
+    missing = [name for name in SCENES if not is_rendered(folder / name, digest)]
     for name in missing:
         print(f"Rendering the scene '{name}' in Blender {blender} …", file=sys.stderr, flush=True)
         environments.run([environments.host(blender), SCRIPTS / "benchmark_scenes.py", folder, name], quiet=True)
         (folder / name / "scene.json").write_text(json.dumps({"made_by": digest}), "utf-8")
 
 
-def _is_rendered(folder: Path, digest: str) -> bool:
+def is_rendered(folder: Path, digest: str) -> bool:
+    """Whether the scene in `folder` is complete and made by the scripts with this digest."""
     try:
         return bool(json.loads((folder / "scene.json").read_text("utf-8"))["made_by"] == digest)
     except (OSError, ValueError, KeyError):
