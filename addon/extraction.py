@@ -51,6 +51,7 @@ def _work_off(task: Task) -> None:
     total = task.last - task.first + 1
     _say(event="extracting", kind=task.kind, total=total)
     scene = bpy.data.scenes[task.scene]
+    is_mask = scene.sequence_editor.strips_all[task.strip].type == "MASK"
     if task.kind == "vectors":
         scene, shift = vectors.prepare(scene.sequence_editor.strips_all[task.strip])
     else:
@@ -59,8 +60,9 @@ def _work_off(task: Task) -> None:
         if task.kind == "matte":
             # What is transparent is outside: over black, as a picture without alpha is written.
             scene.render.image_settings.color_mode = "RGB"
-            # A mask in floats is taken for scene-linear by some versions only.
-            scene.sequence_editor.strips[task.strip].use_float = False
+            if is_mask:
+                # In floats some versions take it for scene-linear, others do not.
+                scene.sequence_editor.strips[task.strip].use_float = False
         shift = task.shift
     _show(scene)
     for frame in range(task.first, task.last + 1):
@@ -70,7 +72,19 @@ def _work_off(task: Task) -> None:
         bpy.ops.render.render(write_still=True, scene=scene.name)
         if not path.is_file():
             raise RuntimeError(f"{path} was not written")
+        if is_mask:
+            _mend(path)
         _say(event="extracted", kind=task.kind, frame=frame, index=frame - task.first + 1, total=total)
+
+
+def _mend(path: Path) -> None:
+    """Give the last pixel of a mask its neighbor's value: up to 5.0 Blender leaves in it what lay in memory, other in each run."""
+    image = bpy.data.images.load(str(path))
+    image.colorspace_settings.name = "Non-Color"
+    pixels: Any = image.pixels
+    pixels[-4:] = pixels[-8:-4]
+    image.save()
+    bpy.data.images.remove(image)
 
 
 def _say(**message: Any) -> None:
