@@ -87,7 +87,7 @@ def test_equal_jobs_give_equal_files(make, run, tmp_path):
 def test_another_seed_gives_another_picture(make, run, tmp_path):
     run(make(folder="a", init="random"))
     run(make(folder="b", init="random", seed=1))
-    assert contents(tmp_path / "a") != contents(tmp_path / "b")
+    assert all((a != b).any() for a, b in zip(display(tmp_path / "a"), display(tmp_path / "b"), strict=True))
 
 
 def test_resume_gives_the_bits_of_an_undisturbed_run(half_done, make, run, tmp_path):
