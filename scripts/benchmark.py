@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -31,7 +32,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     quality = commands.add_parser("quality", help="flicker, style and content, with exact motion", description="Makes docs/quality.md.")
     quality.add_argument("--cache", type=Path, default=environments.ROOT / ".cache" / "benchmark", help="folder of scenes and results")
     quality.add_argument("--style", type=Path, help="the painting (the test data's Starry Night, else the demo's own)")
-    quality.add_argument("--only", action="append", default=[], metavar="ROW/SCENE", help="paint only these cells, such as 'full-*/pan'")
+    quality.add_argument("--only", action="append", default=[], metavar="ROW[/SCENE]", help="paint only these, such as 'full-*/pan'")
     quality.add_argument("--effort", type=float, default=1.0, metavar="SHARE", help="share of the iterations, to try it out (1)")
     quality.add_argument("--output", type=Path, metavar="FILE.md", help="write the report here, too")
     quality.add_argument("--json", type=Path, metavar="FILE", help="write all figures here")
@@ -96,6 +97,8 @@ def _style(asked: Path | None, data: Path, engine: Path, cache: Path) -> Path:
 def main() -> int:
     """Run the command that is asked for; its exit status."""
     asked = parse(sys.argv[1:])
+    # As Ctrl-C, so that what it has started ends with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(asked.run(asked))
     except environments.SetupError as error:

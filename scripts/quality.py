@@ -42,11 +42,13 @@ from core.weights import WeightsError
 
 Array = NDArray[np.float32]
 
-FIRST, LATER, ALONE = 120, 30, 150
+FIRST, LATER, ALONE = 180, 30, 110
 """Iterations of a first frame, of a later one, and of one that starts from noise, which needs more for the same style."""
 FEW = 4
 """Frames of the rows whose frames do not depend on one another for long, and of the still scene's but one."""
 REPEATED = 2
+_SECONDS = 3.5e-6
+"""A pixel's share of an iteration's time on two cores, to estimate by until it is measured."""
 SCALED = ("iterations_first", "iterations")
 
 # No scene has a cut; fast motion could be taken for one.
@@ -126,18 +128,19 @@ def _frames(row: str, scene: Scene) -> int:
 
 def run(cells: Sequence[Cell], only: Sequence[str], say: Callable[[str], None]) -> dict[tuple[str, str], str]:
     """Paint and measure what is not there yet of the chosen cells; the reasons of those that cannot be."""
-    chosen = [cell for cell in cells if not only or any(fnmatch(f"{cell.row}/{cell.scene.name}", pattern) for pattern in only)]
+    chosen = [cell for cell in cells if not only or any(_is_meant(cell, pattern) for pattern in only)]
     missing = [cell for cell in chosen if cell.record() is None]
     say(f"{len(chosen) - len(missing)} of {len(chosen)} jobs are done already")
     reasons: dict[tuple[str, str], str] = {}
-    done, spent = 0.0, 0.0
+    # A guess to begin with, which weighs little against the first cell that is measured.
+    done = sum(cell.cost for cell in missing) / 1000
+    spent = done * _SECONDS
     for index, cell in enumerate(missing):
         left = sum(one.cost for one in missing[index:])
-        ahead = f", about {max(left * spent / done / 60, 1):.0f} min left" if done else ""
         if lacking := next((reason for (row, _), reason in reasons.items() if row == cell.row), ""):
             reasons[cell.row, cell.scene.name] = lacking
             continue
-        say(f"[{index + 1}/{len(missing)}] {cell.row} on {cell.scene.name}{ahead}")
+        say(f"[{index + 1}/{len(missing)}] {cell.row} on {cell.scene.name}, about {max(left * spent / done / 60, 1):.0f} min left")
         begun = time.monotonic()
         try:
             record = cell.run()
@@ -153,6 +156,10 @@ def run(cells: Sequence[Cell], only: Sequence[str], say: Callable[[str], None]) 
         found = f"temporal error {1e4 * record.temporal_error:.2f}e-4, style loss {record.measures['style_loss']:.0f}"
         say(f"    {seconds:.0f} s, {record.iterations} iterations; {found}")
     return reasons
+
+
+def _is_meant(cell: Cell, pattern: str) -> bool:
+    return any(fnmatch(name, pattern) for name in (f"{cell.row}/{cell.scene.name}", cell.row, cell.scene.name))
 
 
 def estimate(scenes: Mapping[str, Scene], folder: Path, say: Callable[[str], None]) -> dict[str, dict[str, Estimate]]:

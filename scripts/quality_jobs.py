@@ -12,7 +12,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from quality_scenes import Scene
 from core.evaluate import evaluate
 from core.files import write_json
 from core.fingerprint import ALGORITHM
+from core.job import SCHEMA
 from core.settings import make_settings
 
 __all__ = ["Cell", "Failed", "Record"]
@@ -29,6 +30,7 @@ __all__ = ["Cell", "Failed", "Record"]
 ROOT = Path(__file__).resolve().parents[1]
 _RECORD = "measured.json"
 _SECONDS = "seconds.json"
+_JOB = "cell.json"
 _FLOAT32_COST = 2.2
 """What an iteration in float32 takes, against one in bfloat16."""
 
@@ -125,39 +127,41 @@ class Cell:
         write_json(self.folder / _RECORD, vars(record))
         return record
 
-    def command(self) -> list[str]:
-        """The engine's command line of this job."""
+    def job(self) -> dict[str, Any]:
+        """The engine's job file."""
         numbers = self.scene.numbers
-        values = [part for name, value in self.settings.items() for part in ("--set", f"{name}={_words(value)}")]
-        given = ["--vectors", self.scene.vectors] if self.settings.get("flow") == "vectors" else []
-        return [
-            sys.executable, "-m", "core", "stylize", self.scene.content, "--style", str(self.style), "--output", str(self.folder),
-            "--name", "shot", "--frames", f"{numbers[0]}-{numbers[-1]}", *values, *given, "--resume", "--json",
-        ]  # fmt: skip
+        given = {"flow": {"vectors": self.scene.vectors}} if self.settings.get("flow") == "vectors" else {}
+        return {
+            "schema": SCHEMA,
+            "content": {"pattern": self.scene.content, "first": numbers[0], "last": numbers[-1]},
+            "styles": [{"path": str(self.style)}],
+            "output": {"folder": str(self.folder), "name": "shot", "existing": "resume"},
+            "settings": dict(self.settings),
+            **given,
+        }
 
     def _paint(self) -> dict[str, dict[str, float]]:
         """Iterations and seconds of each frame and pass, those of interrupted runs included."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._drop_others()
-        path = self.folder / _SECONDS
+        path, job = self.folder / _SECONDS, self.folder / _JOB
         known: dict[str, dict[str, float]] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
         error: dict[str, Any] = {}
+        write_json(job, self.job())
+        # Supervised: the engine ends with whoever started it, so that no two ever paint the same frames.
+        command = [sys.executable, "-m", "core", "run", str(job), "--supervised"]
         with (
             (self.folder / "log.txt").open("w", encoding="utf-8") as log,
-            subprocess.Popen(self.command(), cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True) as engine,
+            subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True) as engine,
         ):
             assert engine.stdout is not None
-            try:
-                for line in engine.stdout:
-                    event = json.loads(line)
-                    if event["event"] in ("frame_done", "pass_frame_done") and not event["kept"]:
-                        known[f"{event['frame']} {event.get('pass', 1)}"] = {name: event[name] for name in ("seconds", "iterations")}
-                        write_json(path, known)
-                    elif event["event"] == "error":
-                        error = event
-            except BaseException:
-                engine.terminate()
-                raise
+            for line in engine.stdout:
+                event = json.loads(line)
+                if event["event"] in ("frame_done", "pass_frame_done") and not event["kept"]:
+                    known[f"{event['frame']} {event.get('pass', 1)}"] = {name: event[name] for name in ("seconds", "iterations")}
+                    write_json(path, known)
+                elif event["event"] == "error":
+                    error = event
         if engine.returncode:
             words = (self.folder / "log.txt").read_text("utf-8").strip().splitlines()
             raise Failed(error.get("message") or (words[-1] if words else "the engine ended"), error.get("code", "internal"))
@@ -169,9 +173,3 @@ class Cell:
         for path in self.folder.glob("shot_*.exr"):
             if path.name not in wanted:
                 path.unlink()
-
-
-def _words(value: Any) -> str:
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return ",".join(str(item) for item in value)
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -18,6 +18,8 @@ from quality_jobs import Cell, Failed
 from quality_report import Estimate, Figures, Findings, Objective, checks, markdown
 from quality_scenes import SCENES, Scene, alley, rendered
 
+from core.job import make_job
+
 WIDTH, HEIGHT, STEP = 48, 40, 2
 TINY = {"cuts": "none", "iterations_first": 3, "iterations": 2, "threads": 1}
 
@@ -136,10 +138,11 @@ def test_the_cost_counts_every_iteration_of_every_frame_and_pass(cell: Cell) -> 
     assert replace(cell, settings={**cell.settings, "precision": "float32"}).cost > 2 * cell.cost
 
 
-def test_given_vectors_and_tuples_reach_the_engine_in_its_own_words(cell: Cell) -> None:
-    command = replace(cell, settings={"flow": "vectors", "long_term": (1, 2, 4), "debug": False}).command()
-    assert command[command.index("--vectors") + 1] == cell.scene.vectors
-    assert {"long_term=1,2,4", "debug=false", "flow=vectors"} <= set(command)
+def test_exact_flow_is_given_with_the_job_only_where_the_row_asks_for_it(cell: Cell) -> None:
+    exact = replace(cell, settings={**TINY, "flow": "vectors"}).job()
+    assert exact["flow"] == {"vectors": cell.scene.vectors}
+    assert "flow" not in cell.job()
+    assert make_job(exact).resolved_settings().flow == "vectors"
 
 
 def test_a_finished_cell_is_measured_once_and_an_interrupted_one_goes_on(cell: Cell, weights: Path) -> None:
@@ -160,7 +163,18 @@ def test_a_finished_cell_is_measured_once_and_an_interrupted_one_goes_on(cell: C
 def test_a_refused_job_is_told_in_the_engines_own_words(cell: Cell) -> None:
     with pytest.raises(Failed, match="There is no setting 'strokes'") as failed:
         replace(cell, settings={**TINY, "strokes": 3}).run()
-    assert failed.value.code == "usage"
+    assert failed.value.code == "settings"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "meant"), [("full-*/pan", True), ("full-dis", True), ("pan", True), ("noise", False), ("full-*/fast", False)]
+)
+def test_cells_are_chosen_by_row_scene_or_both(cell: Cell, pattern: str, meant: bool) -> None:
+    said: list[str] = []
+    (cell.folder / "measured.json").parent.mkdir(parents=True)
+    (cell.folder / "measured.json").write_text(json.dumps({"key": cell.key, "seconds": 1.0, "iterations": 1, "measures": {}}))
+    quality.run([cell], [pattern], said.append)
+    assert said == [f"{int(meant)} of {int(meant)} jobs are done already"]
 
 
 def test_only_the_chosen_cells_are_painted(cell: Cell, weights: Path) -> None:
