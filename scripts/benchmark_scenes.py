@@ -40,13 +40,11 @@ BALLOONS = 15
 
 
 def pan() -> None:
-    """A turn of the camera over a patchwork of fields, five pixels a frame."""
+    """A flight of the camera over a patchwork of fields, seven pixels a frame."""
     ground = hills(0.9)
     village(ground)
-    _backdrop(170)
-    eye = camera((0, -16, 9.5), (-7.5, 20, 1.5))
-    turn = 5 / FOCAL
-    moving(eye, rotation=(0, 0, -turn), velocity=(0.05, 0, 0))
+    eye = camera((-8, -4, 22), (-8, 17, 0))
+    moving(eye, velocity=(7 * 30 / FOCAL, 0, 0))
 
 
 def crossing() -> None:
@@ -144,7 +142,7 @@ def hills(height: float, cells: int = 120) -> Any:
             rise = noise.fractal(Vector((x * 0.045, y * 0.045, 3.0)), 1.0, 2.0, 3) * height * (1 + y * 0.06)
             vertices.append((x, y, rise))
     palette = ((0.30, 0.42, 0.10), (0.80, 0.66, 0.22), (0.46, 0.56, 0.16), (0.72, 0.40, 0.16), (0.56, 0.42, 0.60), (0.86, 0.78, 0.42))
-    return mesh("hills", vertices, grid_faces(cells), patchwork("fields", palette, 0.16, 1.3))
+    return mesh("hills", vertices, grid_faces(cells), patchwork("fields", palette, 0.24, 1.3))
 
 
 def village(ground: Any) -> None:
