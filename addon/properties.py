@@ -269,7 +269,8 @@ def settings_of(strip: bpy.types.Strip) -> dict[str, Any]:
 
 def keyframed(strip: bpy.types.Strip) -> set[str]:
     """Names of the settings that have keyframes."""
-    paths = {curve.data_path for curve in compat.fcurves(strip.id_data) if not curve.mute}
+    scene: Any = strip.id_data
+    paths = {curve.data_path for curve in compat.fcurves(scene) if not curve.mute}
     return {name for name in animatable() if compat.strip_path(strip, flat_name(name)) in paths}
 
 
