@@ -69,9 +69,13 @@ def draw_sentence(layout: bpy.types.UILayout, sentence: str, icon: Any = "NONE",
 def summary(info: dict[str, Any]) -> list[str]:
     """The answer of `core info` in lines."""
     versions = ", ".join(f"{name} {version}" for name, version in info.get("versions", {}).items())
-    devices = [f"{device['id']}: {device['name']}, {device['memory'] / 2**30:.1f} GB" for device in info.get("devices", [])]
-    weights = ", ".join(info.get("weights", {})) or "none yet, they are fetched by the first job"
-    return [versions, *devices, f"Networks: {weights}"]
+    devices = [f"{one['id']}: {one['name']}{_memory(one['memory'])}" for one in info.get("devices", [])]
+    present = [network for network, facts in info.get("weights", {}).items() if "path" in facts]
+    return [versions, *devices, f"Networks: {', '.join(present) or 'none yet, they are fetched by the first job'}"]
+
+
+def _memory(size: int | None) -> str:
+    return f", {size / 2**30:.1f} GB" if size else ""
 
 
 def _tick() -> float | None:
