@@ -22,7 +22,7 @@ from .motion import Motion, find_motion
 from .properties import absolute, claim_job_id, exact, per_frame, settings_of
 from .source import Source, file_name, find_source
 
-__all__ = ["Existing", "Order", "take"]
+__all__ = ["Existing", "Order", "styles_of", "take"]
 
 Existing = Literal["VERSION", "REPLACE", "OVERWRITE"]
 """What becomes of frames painted with other settings; OVERWRITE paints those of the same settings again, too."""
@@ -126,7 +126,7 @@ def take(
     """
     group = strip.brushflow
     source = find_source(scene, strip, frames or _chosen_frames(scene, strip))
-    styles = _styles(strip)
+    styles = styles_of(strip)
     matte = find_matte(strip, source.timeline_frames)
     if group.output.startswith("//") and not bpy.data.filepath:
         raise Refused(f"Save the project first, since the output folder {group.output} lies beside it, or choose another folder.")
@@ -165,7 +165,8 @@ def _chosen_frames(scene: bpy.types.Scene, strip: bpy.types.Strip) -> tuple[int,
     return None
 
 
-def _styles(strip: bpy.types.Strip) -> list[dict[str, Any]]:
+def styles_of(strip: bpy.types.Strip) -> list[dict[str, Any]]:
+    """The job's entry `styles`; raises Refused."""
     chosen = [style for style in strip.brushflow.styles if style.path]
     if not chosen:
         raise Refused(f"The strip '{strip.name}' has no painting yet; add one.")
