@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ import bpy
 
 from . import Refused, compat
 from .order import Order
-from .properties import strips_of
+from .properties import absolute, strips_of
 
-__all__ = ["find_original", "find_result", "lay"]
+__all__ = ["find_original", "find_result", "lay", "lay_part"]
 
 CHANNELS = 128
 
@@ -24,28 +25,86 @@ def lay(order: Order) -> bpy.types.ImageStrip:
 
     Raises Refused where the scene or a painted frame has gone.
     """
-    if order.source.scene not in bpy.data.scenes:
-        raise Refused(f"The scene '{order.source.scene}' is gone, so the painted frames were only left in {order.folder}.")
-    scene = bpy.data.scenes[order.source.scene]
-    files = [order.frame_file(frame) for frame in range(order.source.first, order.source.last + 1)]
-    missing = [path for path in files if not path.is_file()]
-    if missing:
+    scene, frames = _scene(order), range(order.source.first, order.source.last + 1)
+    if missing := [path for path in map(order.frame_file, frames) if not path.is_file()]:
         raise Refused(f"The painted frame {missing[0]} is gone; press Stylize again to paint it.")
     original = find_original(scene, order)
-    editor = scene.sequence_editor_create()
+    result = _place(scene, order, original, frames)
+    _dress(scene, order, original, result)
+    if original is not None:
+        # Of a strip that was painted in part, the rest is to be seen as before.
+        left, right = compat.left_handle(result), compat.right_handle(result)
+        covered = left <= compat.left_handle(original) and compat.right_handle(original) <= right
+        original.mute = original.mute or (order.mute_original and covered)
+    return result
+
+
+def lay_part(order: Order, delivered: Collection[int]) -> bpy.types.ImageStrip | None:
+    """Lay the content frames that are painted so far, with those that the strip shows already, so that they can be looked at.
+
+    A strip shows frames without a gap, so of several runs of frames it is the longest. The original stays as it is: it is seen
+    where nothing is painted yet. Raises Refused where the scene has gone or has no room.
+    """
+    scene = _scene(order)
+    before = find_result(scene, order.job_id, order.version)
+    frames = _longest_run({*delivered, *_shown(order, before)})
+    if not frames:
+        return None
+    original = find_original(scene, order)
+    result = _place(scene, order, original, frames)
+    if before is None:
+        _dress(scene, order, original, result)
+    return result
+
+
+def _scene(order: Order) -> bpy.types.Scene:
+    if order.source.scene not in bpy.data.scenes:
+        raise Refused(f"The scene '{order.source.scene}' is gone, so the painted frames were only left in {order.folder}.")
+    return bpy.data.scenes[order.source.scene]
+
+
+def _shown(order: Order, result: Any) -> set[int]:
+    """Those of the order's content frames that its strip shows."""
+    if result is None or absolute(result.directory) != order.folder:
+        return set()
+    numbers = {order.frame_file(frame).name: frame for frame in range(order.source.first, order.source.last + 1)}
+    return {numbers[element.filename] for element in result.elements if element.filename in numbers}
+
+
+def _longest_run(frames: Collection[int]) -> range:
+    """The longest run of numbers without a gap, the first of several."""
+    runs: list[range] = [range(0)]
+    for frame in sorted(frames):
+        runs[-1:] = [range(runs[-1].start, frame + 1)] if runs[-1] and frame == runs[-1].stop else [runs[-1], range(frame, frame + 1)]
+    return max(runs, key=len)
+
+
+def _place(scene: bpy.types.Scene, order: Order, original: bpy.types.Strip | None, frames: range) -> Any:
+    """The strip of the order's version, made where there is none yet, showing the content frames `frames` over their source."""
+    source = order.source
     # The source may have been moved while it was painted.
-    moved = 0 if original is None else compat.content_start(original) - compat.content_trim_start(original) - 1 - order.source.shift
-    left, right = order.source.left + moved, order.source.right + moved
+    moved = 0 if original is None else compat.content_start(original) - compat.content_trim_start(original) - 1 - source.shift
+    # Handles may hold the first and the last frame.
+    left = moved + (source.left if frames[0] == source.first else frames[0] + source.shift)
+    right = moved + (source.right if frames[-1] == source.last else frames[-1] + source.shift + 1)
+    files = [order.frame_file(frame) for frame in frames]
     result: Any = find_result(scene, order.job_id, order.version)
     if result is None:
         meta = original.parent_meta() if original else None
+        editor = scene.sequence_editor_create()
         siblings, channels = (meta.strips, meta.channels) if meta else (editor.strips, editor.channels)
-        channel = _free_channel(siblings, channels, original.channel if original else 0, left, right)
+        # Room for the whole of it, for it grows.
+        channel = _free_channel(siblings, channels, original.channel if original else 0, source.left + moved, source.right + moved)
         result = siblings.new_image(order.title, str(files[0]), channel, left, fit_method="ORIGINAL")
         result.select = False
     _show_files(scene, result, files)
-    compat.set_content_start(result, order.source.first + order.source.shift + moved)
+    compat.set_content_start(result, frames[0] + source.shift + moved)
     compat.set_handles(result, left, right)
+    return result
+
+
+def _dress(scene: bpy.types.Scene, order: Order, original: bpy.types.Strip | None, result: Any) -> None:
+    """Let the result look like its original, and know where it comes from."""
     result.colorspace_settings.name = "Linear Rec.709"
     result.alpha_mode = "PREMUL"
     group = result.brushflow
@@ -53,10 +112,6 @@ def lay(order: Order) -> bpy.types.ImageStrip:
     if original is not None:
         result.blend_type, result.blend_alpha, result.color_tag = original.blend_type, original.blend_alpha, original.color_tag
         compat.copy_fcurve(scene, compat.strip_path(original, "blend_alpha"), compat.strip_path(result, "blend_alpha"))
-        # Of a strip that was painted in part, the rest is to be seen as before.
-        covered = left <= compat.left_handle(original) and compat.right_handle(original) <= right
-        original.mute = original.mute or (order.mute_original and covered)
-    return result
 
 
 def find_original(scene: bpy.types.Scene, order: Order) -> bpy.types.Strip | None:

@@ -8,6 +8,7 @@ timer pumps it, and `blender -b`, which waits.
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import shutil
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 PROTOCOL = 1
 INTERVAL = 0.1
 """Seconds between two looks at the processes."""
+GROWTH = 2.0
+"""Least number of seconds between two looks at the painted frames: each makes Blender read those anew that it shows."""
 FAILED, CANCELLED = 1, 130
 """Exit codes of the engine."""
 
@@ -70,10 +73,15 @@ class Progress:
         return min(1.0, (frames + within) / (self.passes * self.total))
 
 
+_numbers = itertools.count(1)
+
+
 class Job:
     """One strip on its way through the processes."""
 
     def __init__(self, order: Order) -> None:
+        self.number = next(_numbers)
+        """Tells the jobs of this Blender apart."""
         self.order = order
         self.state = "waiting"
         """waiting, rendering, starting, painting, canceling; at the end done, failed or cancelled."""
@@ -85,6 +93,13 @@ class Job:
         """Called after every message."""
         self._process: Process | None = None
         self._canceled = False
+        self._delivered: set[int] = set()
+        """Content frames that are painted."""
+        self._grown = 0.0
+        """When their strip was last brought up to date."""
+        self._has_news = False
+        self.is_laid = False
+        """Whether the job has laid a strip of painted frames into the project."""
 
     @property
     def ended(self) -> bool:
@@ -118,11 +133,33 @@ class Job:
                     self._handle(message)
                     if self.listener:
                         self.listener(self)
-                if not self.ended and (code := self._process.exit_code) is not None:
+                if not self.ended and (code := self._process.exit_code) is not None and not _hands_off():
                     self._process_ended(code)
         except (OSError, Refused) as error:
             self._end("failed", FAILED, str(error))
         return heard or self.state != before
+
+    def grow(self) -> None:
+        """Let the result's strip show the frames that have been painted since, so that they can be looked at while others are painted."""
+        if self._has_news and not self.ended and time.monotonic() - self._grown >= GROWTH and not _hands_off():
+            self._lay_delivered()
+
+    def undone(self) -> None:
+        """Undo may have taken the result's strip away; it comes again."""
+        self.is_laid, self._has_news, self._grown = False, bool(self._delivered), 0.0
+
+    def _lay_delivered(self) -> None:
+        order = self.order
+        self._grown, self._has_news = time.monotonic(), False
+        # A strip that the user has deleted stays away until the job is done.
+        scene = bpy.data.scenes.get(order.source.scene)
+        if scene is None or (self.is_laid and result.find_result(scene, order.job_id, order.version) is None):
+            return
+        try:
+            self.is_laid = result.lay_part(order, self._delivered) is not None
+        except Refused as refused:
+            # Said when the job is done, if there is still no room.
+            log.info("%s: %s", order.source.strip, refused)
 
     def cancel(self) -> None:
         """Stop; finished frames stay, and the same settings go on from there."""
@@ -201,6 +238,8 @@ class Job:
         if not message["kept"]:
             progress.seconds = message["seconds"]
         if message["event"] == "frame_done":
+            self._delivered.add(message["frame"])
+            self._has_news = True
             progress.kept += message["kept"]
             progress.painted += not message["kept"]
 
@@ -219,17 +258,21 @@ class Job:
             self._warn(self.order.motion.warning)
             self._start_engine()
         elif self.progress.message:
+            self._lay_delivered()
             self._end("failed", code if 0 < code < CANCELLED else FAILED, self.progress.message)
         elif self._canceled or code == CANCELLED:
+            self._lay_delivered()
             self._end("cancelled", CANCELLED)
         elif code == 0:
             try:
                 result.lay(self.order)
+                self.is_laid = True
             except Refused as refused:
                 self._end("failed", FAILED, str(refused))
             else:
                 self._end("done", 0)
         else:
+            self._lay_delivered()
             what = {"frames": "the strip's frames", "matte": "the matte", "vectors": "the scene's motion"}[self.progress.reading]
             who = f"Blender could not render {what}" if self.state == "rendering" else "The engine stopped without a word"
             why = f", ended by signal {-code}" if code < 0 else ""
@@ -286,8 +329,22 @@ def job_of(strip: bpy.types.Strip | None) -> Job | None:
     """The latest job of a strip."""
     if strip is None:
         return None
-    job_id = strip.brushflow.job_id
-    return next((job for job in reversed(JOBS) if job.order.job_id == job_id), None) if job_id else None
+    job_id, scene = strip.brushflow.job_id, strip.id_data.name
+    for job in reversed(JOBS):
+        # Undo may have taken the strip's id away.
+        source = job.order.source
+        if job.order.job_id == job_id or (not job_id and (source.scene, source.strip) == (scene, strip.name)):
+            return job
+    return None
+
+
+def _hands_off() -> bool:
+    """Whether the project must not be changed now: it is being rendered, or the user drags strips."""
+    if bpy.app.is_job_running("RENDER"):
+        return True
+    dragging = ("TRANSFORM_OT_", "SEQUENCER_OT_")
+    windows = bpy.context.window_manager.windows
+    return any(operator.bl_idname.startswith(dragging) for window in windows for operator in window.modal_operators)
 
 
 def enqueue(job: Job) -> None:
@@ -301,11 +358,13 @@ def enqueue(job: Job) -> None:
 
 def _tick() -> float | None:
     job = next((job for job in JOBS if not job.ended), None)
-    if job is not None and job.update():
-        if job.state == "done":
+    if job is not None:
+        if job.update():
+            _redraw()
+        job.grow()
+        if job.ended and job.is_laid:
             with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
                 bpy.ops.ed.undo_push(message="Stylize Strip")
-        _redraw()
     return INTERVAL if any(not job.ended for job in JOBS) else None
 
 
@@ -337,11 +396,21 @@ def _abandon_all(*_: object) -> None:
     JOBS.clear()
 
 
+@bpy.app.handlers.persistent
+def _undone(*_: object) -> None:
+    for job in JOBS:
+        job.undone()
+
+
 def register() -> None:
     bpy.app.handlers.load_pre.append(_abandon_all)
+    bpy.app.handlers.undo_post.append(_undone)
+    bpy.app.handlers.redo_post.append(_undone)
 
 
 def unregister() -> None:
+    bpy.app.handlers.redo_post.remove(_undone)
+    bpy.app.handlers.undo_post.remove(_undone)
     bpy.app.handlers.load_pre.remove(_abandon_all)
     _abandon_all()
     if bpy.app.timers.is_registered(_tick):

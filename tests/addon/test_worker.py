@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.blender import picture, write_image
 
 
 @pytest.fixture
@@ -84,8 +88,9 @@ def started(index: int, pass_number: int = 1, passes: int = 1) -> dict[str, Any]
 
 
 def finished(index: int, pass_number: int = 1, passes: int = 1, *, kept: bool = False, eta: float | None = 4.0) -> dict[str, Any]:
-    event = {"event": "frame_done"} if pass_number == passes else {"event": "pass_frame_done", "passes": passes}
-    return {**event, "index": index, "total": 3, "pass": pass_number, "seconds": 0.0 if kept else 4.0, "eta": eta, "kept": kept}
+    event: dict[str, Any] = {"event": "frame_done"} if pass_number == passes else {"event": "pass_frame_done", "passes": passes}
+    event |= {"frame": index, "index": index, "total": 3, "pass": pass_number, "kept": kept}
+    return {**event, "seconds": 0.0 if kept else 4.0, "eta": eta}
 
 
 def test_progress_follows_the_events_even_where_a_frame_is_written_late(worker: Any, new_job: Callable[[], Any]) -> None:
@@ -184,3 +189,66 @@ def test_frames_that_the_engine_promised_but_did_not_write_are_told(
     worker.run(job)
     assert job.state == "failed"
     assert "shot_0001.exr is gone" in job.progress.message
+
+
+def paint(order: Any, *frames: int) -> None:
+    """Write the content frames `frames` as the engine would."""
+    for frame in frames:
+        write_image(order.frame_file(frame), picture(frame))
+
+
+@pytest.fixture
+def painting_job(worker: Any, new_job: Callable[[], Any], engine_says: Callable[..., None]) -> Iterator[Any]:
+    """A job whose engine has delivered one frame of three and waits to be canceled."""
+    engine_says(READY, json.dumps(finished(1)), code=130, listen=True)
+    job = new_job()
+    job.prepare()
+    worker.JOBS.append(job)
+    paint(job.order, 1)
+    deadline = time.monotonic() + 30
+    while job.progress.painted == 0 and time.monotonic() < deadline:
+        job.update()
+    yield job
+    job.abandon()
+
+
+def finish(job: Any) -> None:
+    deadline = time.monotonic() + 30
+    while not job.ended and time.monotonic() < deadline:
+        job.update()
+
+
+def test_painted_frames_are_shown_while_others_are_painted_and_stay_when_canceled(painting_job: Any, scene: Any, strip: Any) -> None:
+    painting_job.grow()
+    (laid,) = (one for one in scene.sequence_editor.strips if one.brushflow.source_strip)
+    assert len(laid.elements) == 1
+    painting_job._handle(finished(2))
+    paint(painting_job.order, 2)
+    painting_job.grow()
+    assert len(laid.elements) == 1, "frames that come fast do not make Blender read the strip anew each time"
+    painting_job.cancel()
+    finish(painting_job)
+    assert (painting_job.state, len(laid.elements), strip.mute) == ("cancelled", 2, False)
+
+
+def test_a_growing_strip_that_is_deleted_stays_away_and_one_that_was_undone_comes_again(painting_job: Any, scene: Any, worker: Any) -> None:
+    painting_job.grow()
+    strips = scene.sequence_editor.strips
+    strips.remove(strips["shot [stripes]"])
+    painting_job._handle(finished(2))
+    paint(painting_job.order, 2)
+    painting_job._grown = 0.0
+    painting_job.grow()
+    assert len(strips) == 1
+    worker._undone()
+    painting_job.grow()
+    assert len(strips["shot [stripes]"].elements) == 2
+
+
+def test_a_strip_knows_its_job_though_undo_took_its_id_and_though_it_was_renamed(painting_job: Any, strip: Any, worker: Any) -> None:
+    strip.name = "renamed"
+    assert worker.job_of(strip) is painting_job
+    strip.name, strip.brushflow.job_id = "shot", ""
+    assert worker.job_of(strip) is painting_job
+    strip.name = "another"
+    assert worker.job_of(strip) is None
