@@ -5,6 +5,7 @@
 # mypy: disable-error-code="valid-type"
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import bpy
@@ -16,13 +17,27 @@ from .order import take
 from .properties import absolute
 from .source import obstacle
 
-__all__ = ["active_strip", "register", "unregister"]
+__all__ = ["active_strip", "chosen_strips", "register", "unregister"]
 
 
 def active_strip(context: bpy.types.Context) -> bpy.types.Strip | None:
     """The strip that the sequencer's panels and operators are about."""
     scene = compat.edit_scene(context)
     return scene.sequence_editor.active_strip if scene and scene.sequence_editor else None
+
+
+def chosen_strips(context: bpy.types.Context) -> list[bpy.types.Strip]:
+    """The strips that are to be painted, in their order in time: the active one and, if it is selected, all others that are.
+
+    Sound is left out, since movies are mostly selected with theirs.
+    """
+    active = active_strip(context)
+    if active is None:
+        return []
+    editor: Any = compat.edit_scene(context).sequence_editor
+    level = editor.meta_stack[-1].strips if editor.meta_stack else editor.strips
+    others = [strip for strip in level if strip.select and strip.type != "SOUND" and strip != active] if active.select else []
+    return sorted([active, *others], key=lambda strip: (compat.left_handle(strip), strip.channel))
 
 
 class _OnStrip:
@@ -36,42 +51,63 @@ class _OnStrip:
         return not reason
 
 
-class SEQUENCER_OT_brushflow_stylize(_OnStrip, bpy.types.Operator):
-    """Paint the active strip in the style of its paintings and lay the result above it"""
+class SEQUENCER_OT_brushflow_stylize(bpy.types.Operator):
+    """Paint the selected strips, each in the style of its own paintings, and lay the results above them"""
 
     bl_idname = "sequencer.brushflow_stylize"
     bl_label = "Stylize"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        job = worker.job_of(active_strip(context))
-        if job is not None and not job.ended:
-            cls.poll_message_set("The strip is being painted.")
-            return False
-        return super().poll(context)
+        reasons = [_reason(strip) for strip in chosen_strips(context)] or [obstacle(None)]
+        if all(reasons):
+            cls.poll_message_set(reasons[0])
+        return not all(reasons)
 
     def execute(self, context: bpy.types.Context) -> set[Any]:
-        strip = active_strip(context)
-        assert strip
+        return _paint(self, compat.edit_scene(context), chosen_strips(context))
+
+
+def _reason(strip: bpy.types.Strip) -> str:
+    """Why a strip cannot be painted now; empty where it can."""
+    job = worker.job_of(strip)
+    return "The strip is being painted." if job is not None and not job.ended else obstacle(strip)
+
+
+def _paint(operator: bpy.types.Operator, scene: bpy.types.Scene, strips: Sequence[bpy.types.Strip]) -> set[Any]:
+    """Put strips into the queue, or paint them at once where there is no window; strips that cannot be painted are named."""
+    jobs, refusals = [], []
+    for strip in strips:
         try:
-            job = worker.Job(take(compat.edit_scene(context), strip))
-            if job.order.motion.warning:
-                self.report({"WARNING"}, job.order.motion.warning)
+            if reason := _reason(strip):
+                raise Refused(f"'{strip.name}' is left out. {reason}")
+            job = worker.Job(take(scene, strip))
             if not bpy.app.background:
                 worker.enqueue(job)
-                return {"FINISHED"}
-            worker.run(job)
+            jobs.append(job)
         except Refused as refused:
-            self.report({"ERROR"}, str(refused))
-            return {"CANCELLED"}
-        progress = job.progress
-        if job.state == "failed":
-            self.report({"ERROR"}, f"{progress.message} {progress.hint}".strip())
-        elif job.state == "cancelled":
-            self.report({"WARNING"}, "Canceled; finished frames were kept.")
-        else:
-            self.report({"INFO"}, f"Painted {progress.painted} frames and kept {progress.kept}")
-        return {"FINISHED"} if job.state == "done" else {"CANCELLED"}
+            refusals.append(str(refused))
+            continue
+        if job.order.motion.warning:
+            operator.report({"WARNING"}, job.order.motion.warning)
+    for refusal in refusals:
+        operator.report({"WARNING"} if jobs else {"ERROR"}, refusal)
+    if bpy.app.background:
+        jobs = [job for job in jobs if _run(operator, job)]
+    elif len(jobs) > 1:
+        operator.report({"INFO"}, f"{len(jobs)} strips are in the queue")
+    return {"FINISHED"} if jobs else {"CANCELLED"}
+
+
+def _run(operator: bpy.types.Operator, job: worker.Job) -> bool:
+    """Paint a strip to its end and say how it went; whether it is done."""
+    try:
+        worker.run(job)
+    except Refused as refused:
+        operator.report({"ERROR"}, str(refused))
+        return False
+    operator.report(*worker.outcome(job))
+    return job.state == "done"
 
 
 class SEQUENCER_OT_brushflow_cancel(bpy.types.Operator):
@@ -89,6 +125,58 @@ class SEQUENCER_OT_brushflow_cancel(bpy.types.Operator):
         job = worker.job_of(active_strip(context))
         assert job
         job.cancel()
+        return {"FINISHED"}
+
+
+class _OnJob:
+    """Operators on a job of the list, whichever strip is active."""
+
+    number: IntProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    @property
+    def job(self) -> worker.Job | None:
+        return next((job for job in worker.JOBS if job.number == self.number), None)
+
+
+class SEQUENCER_OT_brushflow_job_cancel(_OnJob, bpy.types.Operator):
+    """Stop this job; finished frames are kept, and the same settings go on from there"""
+
+    bl_idname = "sequencer.brushflow_job_cancel"
+    bl_label = "Cancel Job"
+
+    def execute(self, _context: bpy.types.Context) -> set[Any]:
+        if self.job is None:
+            return {"CANCELLED"}
+        self.job.cancel()
+        return {"FINISHED"}
+
+
+class SEQUENCER_OT_brushflow_job_retry(_OnJob, bpy.types.Operator):
+    """Paint the strip of this job again with its present settings; finished frames that still fit are kept"""
+
+    bl_idname = "sequencer.brushflow_job_retry"
+    bl_label = "Retry Job"
+
+    def execute(self, _context: bpy.types.Context) -> set[Any]:
+        if self.job is None:
+            return {"CANCELLED"}
+        scene, strip = worker.original_of(self.job)
+        if scene is None or strip is None:
+            self.report({"ERROR"}, f"The strip '{self.job.order.source.strip}' is gone, so it cannot be painted again.")
+            return {"CANCELLED"}
+        return _paint(self, scene, [strip])
+
+
+class SEQUENCER_OT_brushflow_job_remove(_OnJob, bpy.types.Operator):
+    """Take this job off the list; its frames and its strip stay"""
+
+    bl_idname = "sequencer.brushflow_job_remove"
+    bl_label = "Remove Job"
+
+    def execute(self, _context: bpy.types.Context) -> set[Any]:
+        if self.job is None or not self.job.ended:
+            return {"CANCELLED"}
+        worker.JOBS.remove(self.job)
         return {"FINISHED"}
 
 
@@ -159,6 +247,9 @@ class SEQUENCER_OT_brushflow_style_remove(_OnStrip, bpy.types.Operator):
 _CLASSES = (
     SEQUENCER_OT_brushflow_stylize,
     SEQUENCER_OT_brushflow_cancel,
+    SEQUENCER_OT_brushflow_job_cancel,
+    SEQUENCER_OT_brushflow_job_retry,
+    SEQUENCER_OT_brushflow_job_remove,
     SEQUENCER_OT_brushflow_reveal,
     SEQUENCER_OT_brushflow_style_add,
     SEQUENCER_OT_brushflow_style_remove,

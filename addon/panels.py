@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import bpy
 import bpy.utils.previews
@@ -13,7 +14,7 @@ import bpy.utils.previews
 from ..core.settings import SettingsError, specs
 from . import ADDON_ID, Refused, matte, motion, runtime, vectors, worker
 from .effect import remarks, without_effect
-from .operators import active_strip
+from .operators import active_strip, chosen_strips
 from .preferences import draw_sentence
 from .properties import absolute, flat_name, keyframed, settings_of, unchecked
 from .source import obstacle
@@ -109,7 +110,8 @@ def _draw_start(layout: bpy.types.UILayout, strip: bpy.types.Strip, job: worker.
     start = row.row(align=True)
     reason = _missing(strip)
     start.enabled = not reason
-    start.operator("sequencer.brushflow_stylize", icon="BRUSH_DATA")
+    count = len(chosen_strips(bpy.context))
+    start.operator("sequencer.brushflow_stylize", text=f"Stylize {count} Strips" if count > 1 else "Stylize", icon="BRUSH_DATA")
     row.operator("sequencer.brushflow_reveal", text="", icon="FILE_FOLDER")
     if reason:
         draw_sentence(layout, reason, "INFO", width)
@@ -167,6 +169,40 @@ def _draw_outcome(layout: bpy.types.UILayout, job: worker.Job, width: int) -> No
         draw_sentence(layout, f"Painted {progress.painted} frames{kept}.", "CHECKMARK", width)
         for warning in progress.warnings:
             draw_sentence(layout, warning, "INFO", width)
+
+
+_STATES = {"waiting": "SORTTIME", "done": "CHECKMARK", "failed": "ERROR", "cancelled": "CANCEL"}
+"""Icons; of jobs in work a brush."""
+
+
+class SEQUENCER_PT_brushflow_jobs(_Panel, bpy.types.Panel):
+    bl_label = "Jobs"
+    bl_parent_id = "SEQUENCER_PT_brushflow"
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        return bool(worker.JOBS)
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        for job in worker.JOBS:
+            _draw_job(self.layout.box().column(align=True), job)
+
+
+def _draw_job(layout: bpy.types.UILayout, job: worker.Job) -> None:
+    row = layout.row(align=True)
+    icon: Any = _STATES.get(job.state, "BRUSH_DATA")
+    row.label(text=job.order.source.strip, icon=icon)
+    if job.state in ("failed", "cancelled"):
+        row.operator("sequencer.brushflow_job_retry", text="", icon="FILE_REFRESH").number = job.number
+    if job.has_log:
+        row.operator("wm.path_open", text="", icon="TEXT").filepath = str(job.order.log_file)
+    row.operator("wm.path_open", text="", icon="FILE_FOLDER").filepath = str(job.order.folder)
+    name = "sequencer.brushflow_job_remove" if job.ended else "sequencer.brushflow_job_cancel"
+    row.operator(name, text="", icon="X").number = job.number
+    if job.ended:
+        layout.label(text=worker.headline(job))
+    else:
+        layout.progress(factor=job.progress.factor, type="BAR", text=worker.headline(job))
 
 
 class _SubPanel(_Panel):
@@ -334,6 +370,7 @@ class SEQUENCER_PT_brushflow_output(_SubPanel, bpy.types.Panel):
 
 _CLASSES = (
     SEQUENCER_PT_brushflow,
+    SEQUENCER_PT_brushflow_jobs,
     SEQUENCER_PT_brushflow_style,
     SEQUENCER_PT_brushflow_matte,
     SEQUENCER_PT_brushflow_consistency,

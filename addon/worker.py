@@ -25,7 +25,7 @@ from .motion import estimated
 from .order import Order
 from .process import Process
 
-__all__ = ["JOBS", "Job", "Progress", "as_time", "enqueue", "headline", "job_of", "register", "run", "unregister"]
+__all__ = ["JOBS", "Job", "Progress", "as_time", "enqueue", "headline", "job_of", "original_of", "outcome", "register", "run", "unregister"]
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +105,11 @@ class Job:
     def ended(self) -> bool:
         return self.exit_code is not None
 
+    @property
+    def has_log(self) -> bool:
+        """Whether a process has written a log."""
+        return self._process is not None
+
     def prepare(self) -> None:
         """Take a picture of the project as it is now, so that later changes to it do not reach this job; raises Refused."""
         try:
@@ -152,14 +157,13 @@ class Job:
         order = self.order
         self._grown, self._has_news = time.monotonic(), False
         # A strip that the user has deleted stays away until the job is done.
-        scene = bpy.data.scenes.get(order.source.scene)
-        if scene is None or (self.is_laid and result.find_result(scene, order.job_id, order.version) is None):
-            return
         try:
+            if self.is_laid and result.find_result(bpy.data.scenes[order.source.scene], order.job_id, order.version) is None:
+                return
             self.is_laid = result.lay_part(order, self._delivered) is not None
-        except Refused as refused:
-            # Said when the job is done, if there is still no room.
-            log.info("%s: %s", order.source.strip, refused)
+        except (KeyError, Refused) as problem:
+            # Said when the job is done, if there is still no scene or no room.
+            log.info("%s: %s", order.source.strip, problem)
 
     def cancel(self) -> None:
         """Stop; finished frames stay, and the same settings go on from there."""
@@ -314,6 +318,17 @@ def headline(job: Job) -> str:
     return "Starting the engine"
 
 
+def outcome(job: Job) -> tuple[set[Any], str]:
+    """How a job ended, as `Operator.report` takes it."""
+    progress = job.progress
+    match job.state:
+        case "failed":
+            return {"ERROR"}, f"{progress.message} {progress.hint}".strip()
+        case "cancelled":
+            return {"WARNING"}, "Canceled; finished frames were kept."
+    return {"INFO"}, f"Painted {progress.painted} frames and kept {progress.kept}"
+
+
 def as_time(seconds: float) -> str:
     """Seconds as people read them: 0:09, 12:30, 1:05:00."""
     minutes, rest = divmod(round(seconds), 60)
@@ -336,6 +351,12 @@ def job_of(strip: bpy.types.Strip | None) -> Job | None:
         if job.order.job_id == job_id or (not job_id and (source.scene, source.strip) == (scene, strip.name)):
             return job
     return None
+
+
+def original_of(job: Job) -> tuple[bpy.types.Scene | None, bpy.types.Strip | None]:
+    """The scene and the strip that a job was taken for, None for what is gone."""
+    scene: Any = bpy.data.scenes.get(job.order.source.scene)
+    return scene, result.find_original(scene, job.order) if scene else None
 
 
 def _hands_off() -> bool:

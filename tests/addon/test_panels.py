@@ -14,8 +14,8 @@ import pytest
 
 MakeStrip = Callable[..., Any]
 PANELS = (
-    "", "_style", "_matte", "_consistency", "_flow", "_long_term", "_shots", "_passes", "_quality", "_optimizer", "_network", "_device",
-    "_output",
+    "", "_jobs", "_style", "_matte", "_consistency", "_flow", "_long_term", "_shots", "_passes", "_quality", "_optimizer", "_network",
+    "_device", "_output",
 )  # fmt: skip
 
 
@@ -219,7 +219,7 @@ def test_every_state_of_a_job_is_shown_in_words(draw: Callable[[], str], scene: 
     worker.JOBS.append(job)
     try:
         progress = job.progress
-        assert "Waiting for another strip" in draw()
+        assert "Jobs" not in draw() and "Waiting for another strip" in draw()
         progress.index, progress.total = 3, 24
         job.state = "rendering"
         assert "Reading frame 3 of 24" in draw()
@@ -285,3 +285,73 @@ def test_paintings_are_added_and_removed(scene: Any, strip: Any, painting: Path)
     assert [style.path for style in strip.brushflow.styles] == [str(painting), f"//{painting.name}"]
     bpy.ops.sequencer.brushflow_style_remove(index=0)
     assert [style.path for style in strip.brushflow.styles] == [f"//{painting.name}"]
+
+
+@pytest.fixture
+def queue(extension: None) -> Iterator[Any]:
+    """The jobs of this Blender, as the window has them: painting is never waited for."""
+    from bl_ext.user_default.brushflow.addon import worker
+
+    yield worker.JOBS
+    for job in worker.JOBS:
+        job.abandon()
+    worker.JOBS.clear()
+
+
+def test_stylize_takes_all_selected_strips_in_their_order_in_time(scene: Any, strip: Any, image_strip: MakeStrip, painting: Path) -> None:
+    import bpy
+    from bl_ext.user_default.brushflow.addon.operators import chosen_strips
+
+    def chosen() -> list[str]:
+        return [one.name for one in chosen_strips(bpy.context)]
+
+    earlier = image_strip(start=1, name="earlier")
+    other = image_strip(start=20, name="other")
+    other.select = False
+    scene.sequence_editor.active_strip = strip
+    strip.select = earlier.select = True
+    assert chosen() == ["earlier", "shot"]
+    strip.select = False
+    assert chosen() == ["shot"]
+
+
+def test_strips_that_cannot_be_painted_are_named_while_the_others_are_painted(
+    scene: Any, strip: Any, image_strip: MakeStrip, monkeypatch: pytest.MonkeyPatch, draw: Callable[[], str], capfd: Any
+) -> None:
+    import bpy
+    from bl_ext.user_default.brushflow.addon import worker
+
+    image_strip(start=20, name="bare")
+    image_strip(start=30, name="locked").lock = True
+    scene.sequence_editor.active_strip = strip
+    assert "Stylize 3 Strips" in draw()
+    queued: list[str] = []
+    monkeypatch.setattr(worker, "run", lambda job: queued.append(job.order.source.strip))
+    bpy.ops.sequencer.brushflow_stylize()
+    assert queued == ["shot"]
+    said = capfd.readouterr().out
+    assert "Warning: The strip 'bare' has no painting yet; add one." in said
+    assert "Warning: 'locked' is left out. The strip is locked; unlock it to paint it." in said
+
+
+def test_the_list_of_jobs_cancels_retries_and_forgets_each_of_them(
+    draw: Callable[[], str], scene: Any, strip: Any, queue: Any, image_strip: MakeStrip, painting: Path
+) -> None:
+    import bpy
+    from bl_ext.user_default.brushflow.addon import worker
+    from bl_ext.user_default.brushflow.addon.order import take
+
+    other = image_strip(start=20, name="other")
+    other.brushflow.styles.add().path = str(painting)
+    first, second = worker.Job(take(scene, strip)), worker.Job(take(scene, other))
+    queue.extend([first, second])
+    scene.sequence_editor.active_strip = None
+    text = draw()
+    assert "shot" in text and "other" in text and text.count("Cancel Job Waiting for another strip") == 2
+    bpy.ops.sequencer.brushflow_job_cancel(number=second.number)
+    assert (first.state, second.state) == ("waiting", "cancelled")
+    assert "Retry Job" in draw()
+    bpy.ops.sequencer.brushflow_job_remove(number=first.number)
+    assert queue == [first, second], "a job in work is not forgotten"
+    bpy.ops.sequencer.brushflow_job_remove(number=second.number)
+    assert queue == [first]
