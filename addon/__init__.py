@@ -15,9 +15,9 @@ class Refused(Exception):
 
 
 def _modules() -> tuple[object, ...]:
-    from . import cli, menus, operators, panels, preferences, properties, worker
+    from . import cli, menus, operators, panels, preferences, preview, preview_panel, properties, worker
 
-    return (properties, preferences, operators, panels, menus, cli, worker)
+    return (properties, preferences, operators, panels, preview, preview_panel, menus, cli, worker)
 
 
 def register() -> None:

@@ -1,0 +1,447 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The frame at the playhead, painted small and quickly by the same engine as the shot, and shown in an Image Editor.
+
+The picture is one data-block, "Brushflow Preview", which shows the source or the painted frame. It is never saved with the project.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import bpy
+
+from ..core.settings import SettingsError
+from . import Refused, compat, runtime
+from .matte import find_matte
+from .order import styles_of
+from .process import Process
+from .properties import per_frame, settings_of
+from .source import extraction_command, find_source, save_copy
+
+__all__ = [
+    "NAME",
+    "PREVIEWS",
+    "Preview",
+    "current",
+    "headline",
+    "is_at_playhead",
+    "open_editor",
+    "quick",
+    "register",
+    "run",
+    "start",
+    "unregister",
+]
+
+log = logging.getLogger(__name__)
+
+NAME = "Brushflow Preview"
+"""The data-block that shows it."""
+PIXELS = 512 * 288
+"""The most that a preview is painted at."""
+EFFORT = 24 * PIXELS
+"""Iterations times pixels that two processor cores manage in about a quarter of a minute."""
+INTERVAL = 0.1
+"""Seconds between two looks at the processes."""
+
+_NAME = "preview"
+"""Files of the engine are called preview_####."""
+Side = Literal["source", "painted"]
+
+
+@dataclass(frozen=True)
+class _Picture:
+    path: Path
+    colorspace: str
+
+
+class Preview:
+    """One frame on its way through the processes. Holds names, since undo frees strips."""
+
+    def __init__(self, scene: bpy.types.Scene, strip: bpy.types.Strip) -> None:
+        """The frame of `strip` at the playhead of `scene`, as its settings say; raises Refused."""
+        if not is_at_playhead(scene, strip):
+            raise Refused(f"The strip '{strip.name}' is not seen at the playhead; move the playhead over it.")
+        frame = scene.frame_current
+        self.strip, self.frame = strip.name, frame
+        self._source = find_source(scene, strip, (frame, frame))
+        self._styles = styles_of(strip)
+        self._matte = find_matte(strip, self._source.timeline_frames)
+        try:
+            self._settings = settings_of(strip)
+        except SettingsError as error:
+            raise Refused(str(error)) from error
+        self._settings.update({name: values[0] for name, values in per_frame(scene, strip, self._source.timeline_frames).items()})
+        runtime.find_python()
+        self._rendered_size = scene.render.resolution_x, scene.render.resolution_y
+
+        self.state = "waiting"
+        """waiting, rendering, starting, painting, canceling; at the end done, failed or cancelled."""
+        self.iteration = self.limit = 0
+        self.message = ""
+        """What went wrong and what helps, in a sentence or two."""
+        self.shown: Side | None = None
+        """What the data-block shows; None before it shows anything of this preview."""
+        self._painted: Path | None = None
+        self._process: Process | None = None
+        self._canceled = False
+        try:
+            self.folder = Path(tempfile.mkdtemp(prefix="brushflow-preview-", dir=bpy.app.tempdir or None))
+        except OSError as error:
+            raise Refused(f"The temporary folder cannot be written to ({error.strerror}); choose another in the preferences.") from error
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ("done", "failed", "cancelled")
+
+    @property
+    def is_painted(self) -> bool:
+        """Whether there is a painted frame to be shown."""
+        return self._painted is not None
+
+    @property
+    def factor(self) -> float:
+        """Share of the work that is done, 0..1."""
+        return min(1.0, self.iteration / self.limit) if self.limit else 0.0
+
+    def begin(self) -> None:
+        """Start the first process; raises Refused."""
+        tasks = []
+        if self._source.files is None:
+            tasks.append(self._source.task("frames", self._source.strip, self._extracted, _NAME))
+        if self._matte is not None and self._matte.strip:
+            tasks.append(self._source.task("matte", self._matte.strip, self._extracted / "matte", self._matte.name))
+        try:
+            if tasks:
+                self.state = "rendering"
+                save_copy(self._project)
+                self._process = Process(extraction_command(tasks, self._project), log_file=self._log_file)
+            else:
+                self._start_engine()
+        except (OSError, RuntimeError) as error:
+            self.discard()
+            reason = getattr(error, "strerror", None) or str(error).strip()
+            raise Refused(f"The preview could not be started ({reason}).") from error
+
+    def update(self) -> bool:
+        """Read what the processes said and go on; returns at once, and whether there was anything new."""
+        if self._process is None or self.ended:
+            return False
+        heard = False
+        for message in self._process.messages():
+            heard = True
+            self._handle(message)
+        if (code := self._process.exit_code) is not None:
+            self._process.close()
+            try:
+                self._process_ended(code)
+            except (OSError, RuntimeError, Refused) as error:
+                self._end("failed", str(error))
+            return True
+        return heard
+
+    def cancel(self) -> None:
+        """Ask the process to stop, which `update` sees; nothing of it is of use to anyone."""
+        if self._process is not None and not self.ended and not self._canceled:
+            self._canceled = True
+            self.state = "canceling"
+            self._process.interrupt()
+
+    def discard(self) -> None:
+        """End the process and delete all files."""
+        if self._process is not None and not self.ended:
+            self.cancel()
+            self._process.close()
+            self._end("cancelled")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def show(self, side: Side) -> bpy.types.Image:
+        """Let the data-block show the source or the painted frame, through the view transform of the scene, as the sequencer does."""
+        picture = self._source_picture if side == "source" else _Picture(self._painted or self.folder, "Linear Rec.709")
+        image = _image()
+        image.source = "FILE"
+        image.filepath = str(picture.path)
+        image.colorspace_settings.name = picture.colorspace
+        image.alpha_mode = "PREMUL" if picture.path.suffix.lower() == ".exr" else "STRAIGHT"
+        image.use_view_as_render = True
+        image.reload()
+        self.shown = side
+        return image
+
+    @property
+    def _extracted(self) -> Path:
+        return self.folder / "source"
+
+    @property
+    def _project(self) -> Path:
+        return self._extracted / "project.blend"
+
+    @property
+    def _log_file(self) -> Path:
+        return self.folder / "run.log"
+
+    @property
+    def _source_picture(self) -> _Picture:
+        files = self._source.files
+        if files is None:
+            return _Picture(self._extracted / f"{_NAME}_{self._source.first:04d}.exr", compat.working_space())
+        name = files.pattern.name
+        digits = name.count("#")
+        path = files.pattern.with_name(name.replace("#" * digits, f"{self._source.first - files.offset:0{digits}d}"))
+        return _Picture(path, _SPACES[files.colorspace])
+
+    def _start_engine(self) -> None:
+        self.state = "starting"
+        image: Any = self.show("source")
+        # Reading the size of a file means decoding it; rendered frames have that of the scene.
+        size = self._rendered_size if self._source.files is None else tuple(image.size)
+        job = {
+            "schema": 1,
+            "id": _NAME,
+            "content": self._source.content(self._extracted, _NAME),
+            "styles": self._styles,
+            "output": {"folder": str(self.folder), "name": _NAME, "existing": "overwrite"},
+            "settings": quick(self._settings, (size[0], size[1])),
+        }
+        if self._matte is not None:
+            job["matte"] = self._matte.entry(self._extracted / "matte")
+        job_file = self.folder / "job.json"
+        job_file.write_text(json.dumps(job, indent=2), encoding="utf-8")
+        command = runtime.engine_command("run", "--supervised", str(job_file))
+        self._process = Process(command, folder=self.folder, log_file=self._log_file, environment=runtime.clean_environment())
+
+    def _handle(self, message: dict[str, Any]) -> None:
+        match message["event"]:
+            case "ready" if not self._canceled:
+                self.state = "painting"
+            case "iteration":
+                self.iteration, self.limit = message["iteration"], message["limit"]
+            case "frame_done":
+                self._painted = Path(message["path"])
+            case "warning":
+                log.warning("Preview of %s: %s", self.strip, message["message"])
+            case "error":
+                self.message = f"{message['message']} {message.get('hint') or ''}".strip()
+
+    def _process_ended(self, code: int) -> None:
+        if self._canceled:
+            self._end("cancelled")
+        elif code == 0 and self.state == "rendering":
+            self._project.unlink()
+            self._start_engine()
+        elif code == 0 and self.is_painted:
+            self._end("done")
+            self.show("painted")
+        else:
+            who = "Blender could not render the frame" if self.state == "rendering" else "The engine stopped without a word"
+            self._end("failed", self.message or f"{who}; the last lines of {self._log_file} say more.")
+
+    def _end(self, state: str, message: str = "") -> None:
+        self.state, self.message = state, message
+
+
+_SPACES = {"srgb_rec709_scene": "sRGB", "lin_rec709_scene": "Linear Rec.709"}
+"""Blender's names of the spaces in which a strip's own files are read."""
+
+
+def is_at_playhead(scene: bpy.types.Scene, strip: bpy.types.Strip) -> bool:
+    return compat.left_handle(strip) <= scene.frame_current < compat.right_handle(strip)
+
+
+def quick(settings: Mapping[str, Any], size: tuple[int, int]) -> dict[str, Any]:
+    """The settings with which a frame of `size` (width, height) looks most like the finished one in the time of a preview.
+
+    The painting is scaled with the frame, so strokes keep their size relative to it; a smaller picture only lacks the finest ones. Still
+    that shows more than a few iterations less, so what the strip is painted at is kept up to PIXELS, and iterations fill the time.
+    A single frame knows no neighbors, so that it starts from itself even where the shot starts from noise, which takes far longer.
+    """
+    pixels = size[0] * size[1] * settings["resolution"] ** 2
+    shrink = min(1.0, math.sqrt(PIXELS / pixels))
+    wanted = settings["iterations_first"] if settings["passes"] == 1 else settings["iterations"] * settings["passes"]
+    return {
+        **settings,
+        "resolution": max(0.05, settings["resolution"] * shrink),
+        "iterations_first": min(wanted, int(EFFORT / (pixels * shrink**2))),
+        "init_first": "content",
+        "init": "content",
+        "flow": "auto",
+        "cuts": "none",
+        "passes": 1,
+        "debug": False,
+    }
+
+
+def headline(preview: Preview) -> str:
+    """What a preview is doing, in a few words."""
+    match preview.state:
+        case "rendering":
+            return "Reading the frame"
+        case "painting" if preview.limit:
+            return f"Iteration {preview.iteration} of {preview.limit}"
+        case "canceling":
+            return "Canceling"
+        case "done":
+            return f"Frame {preview.frame} of {preview.strip}"
+        case "failed":
+            return "Failed"
+        case "cancelled":
+            return "Canceled"
+    return "Starting the engine"
+
+
+PREVIEWS: list[Preview] = []
+"""The latest is the one that is shown; those before it are on their way out."""
+
+
+def current() -> Preview | None:
+    """The latest preview."""
+    return PREVIEWS[-1] if PREVIEWS else None
+
+
+def start(preview: Preview) -> None:
+    """Let a preview run, watched by a timer, in the place of the one before; raises Refused."""
+    _replace(preview)
+    if not bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.register(_tick, first_interval=INTERVAL, persistent=True)
+
+
+def run(preview: Preview) -> None:
+    """Run a preview to its end, for Blender without a window; Ctrl-C cancels it. Raises Refused."""
+    _replace(preview)
+    while not preview.ended:
+        try:
+            _update_all()
+            time.sleep(0.02)
+        except KeyboardInterrupt:
+            preview.cancel()
+
+
+def _replace(preview: Preview) -> None:
+    preview.begin()
+    for old in PREVIEWS:
+        old.cancel()
+    PREVIEWS.append(preview)
+
+
+def _update_all() -> bool:
+    """Go on with all previews; whether there was anything new."""
+    news = [preview.update() for preview in PREVIEWS]
+    # The data-block shows a file of an earlier one until the latest has something to show.
+    if PREVIEWS and PREVIEWS[-1].shown:
+        for old in [old for old in PREVIEWS[:-1] if old.ended]:
+            old.discard()
+            PREVIEWS.remove(old)
+    return any(news)
+
+
+def _tick() -> float | None:
+    if _update_all():
+        _redraw()
+    return INTERVAL if any(not preview.ended for preview in PREVIEWS) else None
+
+
+def _redraw() -> None:
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "IMAGE_EDITOR":
+                area.tag_redraw()
+            elif area.type == "SEQUENCE_EDITOR":
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()
+
+
+def open_editor(context: bpy.types.Context) -> bool:
+    """Show the data-block in an Image Editor, opened where Blender would open one for a render; whether there is one."""
+    editor = _find_editor()
+    if editor is None and not bpy.app.background:
+        with context.temp_override(window=context.window or context.window_manager.windows[0]):
+            bpy.ops.render.view_show("INVOKE_DEFAULT")
+        editor = _find_editor()
+    if editor is None:
+        return False
+    editor.image = _image()
+    return True
+
+
+def _image() -> bpy.types.Image:
+    """The data-block, black where it is not there yet, or no longer after an undo."""
+    return bpy.data.images.get((NAME, None)) or bpy.data.images.new(NAME, 512, 288)
+
+
+def _find_editor() -> Any:
+    """The Image Editor that shows the data-block, else one that shows nothing of the user's own."""
+    editors = [editor for editor in _editors() if not editor.use_image_pin]
+    shown = next((editor for editor in editors if editor.image and editor.image.name == NAME), None)
+    return shown or next((editor for editor in editors if editor.image is None or editor.image.type == "RENDER_RESULT"), None)
+
+
+def _editors() -> Iterator[Any]:
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.ui_type == "IMAGE_EDITOR":
+                yield area.spaces.active
+
+
+@bpy.app.handlers.persistent
+def _discard_all(*_: object) -> None:
+    for preview in PREVIEWS:
+        preview.discard()
+    PREVIEWS.clear()
+
+
+_SHOWING: list[Any] = []
+"""Editors that get the data-block back after the project was saved."""
+
+
+@bpy.app.handlers.persistent
+def _leave_project(*_: object) -> None:
+    # Its file goes away with the session, so that a saved data-block would be an image that is missing.
+    image: Any = bpy.data.images.get((NAME, None))
+    if image is not None:
+        _SHOWING[:] = [editor for editor in _editors() if editor.image == image]
+        bpy.data.images.remove(image)
+
+
+@bpy.app.handlers.persistent
+def _return_to_project(*_: object) -> None:
+    preview = current()
+    if preview is not None and preview.shown:
+        preview.show(preview.shown)
+    for editor in _SHOWING:
+        editor.image = _image()
+    _SHOWING.clear()
+
+
+_HANDLERS = (
+    (bpy.app.handlers.load_pre, _discard_all),
+    (bpy.app.handlers.save_pre, _leave_project),
+    (bpy.app.handlers.save_post, _return_to_project),
+    (bpy.app.handlers.save_post_fail, _return_to_project),
+)
+
+
+def register() -> None:
+    for handlers, handler in _HANDLERS:
+        handlers.append(handler)
+
+
+def unregister() -> None:
+    for handlers, handler in _HANDLERS:
+        handlers.remove(handler)
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+    _discard_all()
+    image: Any = bpy.data.images.get((NAME, None))
+    if image is not None:
+        bpy.data.images.remove(image)

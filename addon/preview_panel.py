@@ -1,0 +1,171 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The preview's operators, its sub-panel in the sequencer's sidebar, and its buttons in the header of the Image Editor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from . import Refused, compat
+from .operators import active_strip
+from .panels import _characters
+from .preferences import draw_sentence
+from .preview import NAME, Preview, current, headline, is_at_playhead, open_editor, run, start
+from .source import obstacle
+
+__all__ = ["register", "unregister"]
+
+
+def _obstacle(context: bpy.types.Context) -> str:
+    """Why there can be no preview, as a sentence; empty where there can."""
+    strip = active_strip(context)
+    if reason := obstacle(strip):
+        return reason
+    assert strip
+    if not any(style.path for style in strip.brushflow.styles):
+        return "Add a painting, whose style the strip takes on."
+    return "" if is_at_playhead(compat.edit_scene(context), strip) else "Move the playhead over the strip."
+
+
+class SEQUENCER_OT_brushflow_preview(bpy.types.Operator):
+    """Paint the active strip's frame at the playhead, small and quickly, and show it in an Image Editor. Ends the preview before"""
+
+    bl_idname = "sequencer.brushflow_preview"
+    bl_label = "Preview Frame"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        reason = _obstacle(context)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    def execute(self, context: bpy.types.Context) -> set[Any]:
+        strip = active_strip(context)
+        assert strip
+        try:
+            preview = Preview(compat.edit_scene(context), strip)
+            if not bpy.app.background:
+                start(preview)
+                if not open_editor(context):
+                    self.report({"INFO"}, f"Open an Image Editor and choose the image {NAME} to see it")
+                return {"FINISHED"}
+            run(preview)
+        except Refused as refused:
+            self.report({"ERROR"}, str(refused))
+            return {"CANCELLED"}
+        if preview.state == "failed":
+            self.report({"ERROR"}, preview.message)
+        return {"FINISHED"} if preview.state == "done" else {"CANCELLED"}
+
+
+class SEQUENCER_OT_brushflow_preview_cancel(bpy.types.Operator):
+    """Stop painting the preview"""
+
+    bl_idname = "sequencer.brushflow_preview_cancel"
+    bl_label = "Cancel Preview"
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        preview = current()
+        return preview is not None and not preview.ended
+
+    def execute(self, _context: bpy.types.Context) -> set[Any]:
+        preview = current()
+        assert preview
+        preview.cancel()
+        return {"FINISHED"}
+
+
+class SEQUENCER_OT_brushflow_preview_compare(bpy.types.Operator):
+    """Show the source instead of the painted preview, or the painted one again"""
+
+    bl_idname = "sequencer.brushflow_preview_compare"
+    bl_label = "Before/After"
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        preview = current()
+        return preview is not None and preview.state == "done"
+
+    def execute(self, context: bpy.types.Context) -> set[Any]:
+        preview = current()
+        assert preview
+        preview.show("source" if preview.shown == "painted" else "painted")
+        open_editor(context)
+        return {"FINISHED"}
+
+
+class SEQUENCER_PT_brushflow_preview(bpy.types.Panel):
+    bl_space_type = "SEQUENCE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = "Brushflow"
+    bl_label = "Preview"
+    bl_parent_id = "SEQUENCER_PT_brushflow"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return not obstacle(active_strip(context))
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, preview, width = self.layout, current(), _characters(context)
+        assert layout
+        if preview is not None and not preview.ended:
+            _draw_progress(layout.row(align=True), preview)
+            return
+        row = layout.row(align=True)
+        row.operator("sequencer.brushflow_preview", icon="IMAGE_DATA")
+        if preview is not None and preview.state == "done":
+            _draw_compare(row, preview)
+        if reason := _obstacle(context):
+            draw_sentence(layout, reason, "INFO", width)
+        elif preview is not None and preview.state == "failed":
+            draw_sentence(layout.box(), preview.message, "ERROR", width)
+        elif preview is not None and preview.state == "done":
+            draw_sentence(layout, f"{headline(preview)}.", "NONE", width)
+
+
+def _draw_progress(row: bpy.types.UILayout, preview: Preview) -> None:
+    row.progress(factor=preview.factor, type="BAR", text=headline(preview))
+    row.operator("sequencer.brushflow_preview_cancel", text="", icon="X")
+
+
+def _draw_compare(row: bpy.types.UILayout, preview: Preview) -> None:
+    is_painted = preview.shown == "painted"
+    row.operator("sequencer.brushflow_preview_compare", text="Painted" if is_painted else "Source", depress=not is_painted)
+
+
+def _draw_header(self: Any, context: Any) -> None:
+    """Beside the picture itself: how far it is, or before and after."""
+    space = context.space_data
+    preview = current()
+    if preview is None or space.image is None or space.image.name != NAME:
+        return
+    row = self.layout.row(align=True)
+    row.ui_units_x = 9
+    if not preview.ended:
+        _draw_progress(row, preview)
+    elif preview.state == "done":
+        _draw_compare(row, preview)
+
+
+_CLASSES = (
+    SEQUENCER_OT_brushflow_preview,
+    SEQUENCER_OT_brushflow_preview_cancel,
+    SEQUENCER_OT_brushflow_preview_compare,
+    SEQUENCER_PT_brushflow_preview,
+)
+_HEADER: Any = bpy.types.IMAGE_HT_header
+_register_classes, _unregister_classes = bpy.utils.register_classes_factory(_CLASSES)
+
+
+def register() -> None:
+    _register_classes()
+    _HEADER.append(_draw_header)
+
+
+def unregister() -> None:
+    _HEADER.remove(_draw_header)
+    _unregister_classes()
