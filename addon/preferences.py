@@ -1,14 +1,15 @@
 # SPDX-FileCopyrightText: 2026 Brushflow Authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The extension's preferences: which Python the engine uses, and a button that makes one."""
+"""The extension's preferences: what the engine needs, what of it is missing, and a button that makes it."""
 
 # mypy: disable-error-code="valid-type"
 
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from . import ADDON_ID, Refused, runtime
 
@@ -26,37 +27,104 @@ class BrushflowPreferences(bpy.types.AddonPreferences):
         description="Python interpreter that has the engine's packages installed; empty for the environment made here",
         subtype="FILE_PATH",
     )
+    build: EnumProperty(
+        name="Build",
+        description="Build of PyTorch that the engine's environment is made with",
+        items=[(identifier, build.name, build.description) for identifier, build in runtime.BUILDS.items()],
+    )
 
     activity: runtime.Activity | None = None
     """The installation that runs or ran last. Kept on the class: processes do not belong into saved preferences."""
 
     def draw(self, _context: bpy.types.Context) -> None:
         layout = self.layout
-        layout.use_property_split = True
-        layout.prop(self, "python")
-        column = layout.column()
-        try:
-            column.label(text=f"The engine runs on {runtime.find_python()}", icon="CHECKMARK")
-        except Refused as refused:
-            draw_sentence(column, str(refused), "INFO")
         activity = BrushflowPreferences.activity
+        settings = layout.column()
+        settings.use_property_split = True
+        settings.use_property_decorate = False
+        settings.enabled = not _is_busy()
+        settings.prop(self, "python", placeholder="Made by Brushflow")
+        if not self.python and len(runtime.BUILDS) > 1:
+            settings.prop(self, "build")
+        box = layout.box().column()
+        task = _draw_state(box, runtime.BUILDS[self.build])
         if activity is not None and not activity.ended:
-            row = column.row()
-            row.label(text=activity.label, icon="SORTTIME")
-            row.operator("preferences.brushflow_install_cancel", text="", icon="X")
-            if activity.line:
-                column.label(text=activity.line[:100])
+            _draw_progress(layout, activity)
             return
-        row = column.row()
-        row.operator("preferences.brushflow_install")
+        row = layout.row()
+        if task:
+            row.operator("preferences.brushflow_install", text=task)
+        elif runtime.is_made() and not _names_python():
+            row.operator("preferences.brushflow_install", text="Reinstall Engine", icon="FILE_REFRESH").renew = True
         row.operator("preferences.brushflow_check")
-        if reason := runtime.offline_reason():
-            draw_sentence(column, reason, "INTERNET_OFFLINE")
+        if task and (reason := runtime.offline_reason()):
+            draw_sentence(layout, reason, "INTERNET_OFFLINE")
+            if not bpy.app.online_access_override:
+                layout.operator("extensions.userpref_allow_online", text="Allow Online Access", icon="INTERNET")
         if activity is not None and activity.error:
-            draw_sentence(column, activity.error, "ERROR")
+            draw_sentence(layout, activity.error, "CANCEL" if activity.canceled else "ERROR")
         elif activity is not None:
-            for line in summary(activity.info):
-                column.label(text=line)
+            layout.label(text=f"Done in {_as_clock(activity.seconds)}", icon="CHECKMARK")
+
+
+def _draw_state(column: bpy.types.UILayout, build: runtime.Build) -> str:
+    """What the engine needs and whether it is there; returns the name of the button that makes what is missing."""
+    try:
+        python = runtime.find_python()
+    except Refused as refused:
+        if _names_python():
+            draw_sentence(column, str(refused), "ERROR")
+            return ""
+        draw_sentence(column, "The engine lacks a Python environment with PyTorch, and perhaps the weights of its network.", "INFO")
+        draw_sentence(column, _need(build), "DISK_DRIVE")
+        return "Install Engine"
+    column.label(text=f"The engine runs on {python}", icon="CHECKMARK")
+    info = runtime.remembered(python)
+    if not info:
+        column.label(text="Check Engine shows its versions, devices and weights", icon="QUESTION")
+        return ""
+    for line in summary(info):
+        column.label(text=line, icon="BLANK1")
+    if network := runtime.missing_network(info):
+        draw_sentence(column, f"The weights of {network} are missing; they are fetched here, or by the first job.", "INFO")
+        return "Fetch Weights"
+    return ""
+
+
+def _names_python() -> bool:
+    """Whether the user named an interpreter, even one that does not exist."""
+    try:
+        return runtime.named_python() is not None
+    except Refused:
+        return True
+
+
+def _need(build: runtime.Build) -> str:
+    folder = runtime.environment_folder()
+    size = (build.space + runtime.WEIGHTS_SPACE) / runtime.GB
+    free = runtime.free_space(folder) / runtime.GB
+    return f"Install Engine makes both, which takes up to {size:.0f} GB in {folder.parent}, where {free:.0f} GB are free."
+
+
+def _draw_progress(layout: bpy.types.UILayout, activity: runtime.Activity) -> None:
+    row = layout.row(align=True)
+    label = "Canceling" if activity.canceling else activity.label
+    factor = activity.received / activity.size if activity.size else 0.0
+    row.progress(factor=factor, text=", ".join([label, *_downloaded(activity), _as_clock(activity.seconds)]))
+    row.operator("preferences.brushflow_install_cancel", text="", icon="X")
+    if activity.line:
+        layout.label(text=activity.line[:100], icon="BLANK1")
+
+
+def _downloaded(activity: runtime.Activity) -> list[str]:
+    """How much the step has downloaded, where it downloads."""
+    if activity.size:
+        return [f"{activity.received / 1e6:.0f} of {activity.size / 1e6:.0f} MB"]
+    return [f"{activity.received / 1e6:.0f} MB"] if activity.received else []
+
+
+def _as_clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def draw_sentence(layout: bpy.types.UILayout, sentence: str, icon: Any = "NONE", width: int = 80) -> None:
@@ -67,11 +135,11 @@ def draw_sentence(layout: bpy.types.UILayout, sentence: str, icon: Any = "NONE",
 
 
 def summary(info: dict[str, Any]) -> list[str]:
-    """The answer of `core info` in lines."""
-    versions = ", ".join(f"{name} {version}" for name, version in info.get("versions", {}).items())
+    """The answer of `core info` in lines: versions, devices with their memory, networks whose weights are here."""
+    versions = textwrap.wrap(", ".join(f"{name} {version}" for name, version in info.get("versions", {}).items()), 80)
     devices = [f"{one['id']}: {one['name']}{_memory(one['memory'])}" for one in info.get("devices", [])]
-    present = [network for network, facts in info.get("weights", {}).items() if "path" in facts]
-    return [versions, *devices, f"Networks: {', '.join(present) or 'none yet, they are fetched by the first job'}"]
+    present = [network for network, facts in info.get("weights", {}).items() if "path" in facts and Path(facts["path"]).is_file()]
+    return [*versions, *devices, f"Networks: {', '.join(present) or 'none yet'}"]
 
 
 def _memory(size: int | None) -> str:
@@ -83,9 +151,11 @@ def _tick() -> float | None:
     if activity is None:
         return None
     activity.update()
+    # The sequencer's panel says whether there is an engine.
+    kinds = {"PREFERENCES", "SEQUENCE_EDITOR"} if activity.ended else {"PREFERENCES"}
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == "PREFERENCES":
+            if area.type in kinds:
                 area.tag_redraw()
     return None if activity.ended else INTERVAL
 
@@ -101,10 +171,14 @@ def _is_busy() -> bool:
 
 
 class PREFERENCES_OT_brushflow_install(bpy.types.Operator):
-    """Make a Python environment with the engine's packages in the extension's user folder; downloads up to 3 GB"""
+    """Make what the engine lacks: a Python environment with its packages in the extension's user folder, and the weights of its network"""
 
     bl_idname = "preferences.brushflow_install"
     bl_label = "Install Engine"
+
+    renew: BoolProperty(
+        name="Renew", description="Make the environment again, with the newest packages that fit", options={"HIDDEN", "SKIP_SAVE"}
+    )
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
@@ -114,19 +188,20 @@ class PREFERENCES_OT_brushflow_install(bpy.types.Operator):
         return not _is_busy()
 
     def execute(self, _context: bpy.types.Context) -> set[Any]:
-        _start(runtime.installation())
+        chosen = runtime.preferences()
+        _start(runtime.installation(chosen.build if chosen else "AUTO", renew=self.renew))
         return {"FINISHED"}
 
 
 class PREFERENCES_OT_brushflow_install_cancel(bpy.types.Operator):
-    """Stop the installation"""
+    """Stop; what is half made is not used, and what was downloaded is taken up the next time"""
 
     bl_idname = "preferences.brushflow_install_cancel"
     bl_label = "Cancel Installation"
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        return _is_busy()
+        return _is_busy() and not BrushflowPreferences.activity.canceling
 
     def execute(self, _context: bpy.types.Context) -> set[Any]:
         assert BrushflowPreferences.activity
@@ -135,7 +210,7 @@ class PREFERENCES_OT_brushflow_install_cancel(bpy.types.Operator):
 
 
 class PREFERENCES_OT_brushflow_check(bpy.types.Operator):
-    """Start the engine once and show its versions, its devices and their memory"""
+    """Start the engine once and show its versions, its devices and their memory, and the networks whose weights are here"""
 
     bl_idname = "preferences.brushflow_check"
     bl_label = "Check Engine"
@@ -167,5 +242,5 @@ def unregister() -> None:
         bpy.app.timers.unregister(_tick)
     if _is_busy():
         assert BrushflowPreferences.activity
-        BrushflowPreferences.activity.cancel()
+        BrushflowPreferences.activity.abandon()
     _unregister_classes()
