@@ -4,17 +4,17 @@
 
 # mypy: disable-error-code="valid-type"
 
-import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import CollectionProperty, IntProperty, StringProperty
+from bpy.props import CollectionProperty, EnumProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
-from . import Refused, compat, worker
+from . import Refused, compat, versions, worker
 from .order import take
-from .properties import absolute
+from .properties import absolute, stored_path, strips_of
 from .source import obstacle
 
 __all__ = ["active_strip", "chosen_strips", "register", "unregister"]
@@ -207,6 +207,96 @@ class SEQUENCER_OT_brushflow_reveal(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class SEQUENCER_OT_brushflow_version(bpy.types.Operator):
+    """Let another painted version of the active strip be seen"""
+
+    bl_idname = "sequencer.brushflow_version"
+    bl_label = "Swap Painted Version"
+    bl_options = {"REGISTER", "UNDO"}
+
+    direction: EnumProperty(
+        name="Direction",
+        items=[("NEXT", "Next", "The version after the one that is seen"), ("PREVIOUS", "Previous", "The version before it")],
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        strip = active_strip(context)
+        count = len(versions.results_of(strip)) if strip else 0
+        if count < 2:
+            cls.poll_message_set("The strip has only one painted version." if count else "Select a strip that has painted versions.")
+        return count > 1
+
+    def execute(self, context: bpy.types.Context) -> set[Any]:
+        strip = active_strip(context)
+        assert strip
+        chosen = versions.step(strip, 1 if self.direction == "NEXT" else -1)
+        if strip.brushflow.source_strip:
+            _activate(compat.edit_scene(context), chosen)
+        self.report({"INFO"}, f"'{chosen.name}' is seen")
+        return {"FINISHED"}
+
+
+def _activate(scene: Any, strip: bpy.types.Strip) -> None:
+    """Make `strip` the active one, and the only one that is selected."""
+    for other in strips_of(scene):
+        other.select = other == strip
+    scene.sequence_editor.active_strip = strip
+
+
+class SEQUENCER_OT_brushflow_restylize(bpy.types.Operator):
+    """Give the source of this painted strip the settings, paintings and matte that made it, to paint it again or to change them"""
+
+    bl_idname = "sequencer.brushflow_restylize"
+    bl_label = "Restylize"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        strip = active_strip(context)
+        painted = strip is not None and bool(strip.brushflow.source_strip)
+        if not painted:
+            cls.poll_message_set("Select a painted strip.")
+        return painted
+
+    def execute(self, context: bpy.types.Context) -> set[Any]:
+        try:
+            strip, remarks = versions.load_settings(active_strip(context))
+        except Refused as refused:
+            self.report({"ERROR"}, str(refused))
+            return {"CANCELLED"}
+        _activate(compat.edit_scene(context), strip)
+        for remark in remarks:
+            self.report({"WARNING"}, remark)
+        return {"FINISHED"}
+
+
+class SEQUENCER_OT_brushflow_clear_cache(bpy.types.Operator):
+    """Delete what the painted versions of the active strip keep for going on: motion, masks and state. Painted frames stay"""
+
+    bl_idname = "sequencer.brushflow_clear_cache"
+    bl_label = "Clear Cache"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        strip = active_strip(context)
+        painted = strip is not None and bool(strip.brushflow.job_id)
+        if not painted:
+            cls.poll_message_set("Select a strip that was painted.")
+        return painted
+
+    def execute(self, context: bpy.types.Context) -> set[Any]:
+        strip = active_strip(context)
+        assert strip
+        busy = [job.order.folder for job in worker.JOBS if not job.ended]
+        base = versions.base_folder(strip)
+        freed = versions.clear(versions.caches(base, strip.brushflow.job_id, busy))
+        versions.METER.forget(base)
+        self.report({"INFO"}, f"Freed {versions.in_words(freed)}")
+        return {"FINISHED"}
+
+
 class SEQUENCER_OT_brushflow_style_add(_OnStrip, bpy.types.Operator, ImportHelper):
     """Choose a picture whose style the active strip takes on; several are blended by their weights"""
 
@@ -221,10 +311,9 @@ class SEQUENCER_OT_brushflow_style_add(_OnStrip, bpy.types.Operator, ImportHelpe
     def execute(self, context: bpy.types.Context) -> set[Any]:
         strip = active_strip(context)
         assert strip
-        chosen = [os.path.join(self.directory, one.name) for one in self.files if one.name] or [self.filepath]  # noqa: PTH118
-        relative = bpy.data.filepath and context.preferences.filepaths.use_relative_paths
+        chosen = [Path(self.directory, one.name) for one in self.files if one.name] or [Path(self.filepath)]
         for path in chosen:
-            strip.brushflow.styles.add().path = bpy.path.relpath(path) if relative else path
+            strip.brushflow.styles.add().path = stored_path(path)
         return {"FINISHED"}
 
 
@@ -251,6 +340,9 @@ _CLASSES = (
     SEQUENCER_OT_brushflow_job_retry,
     SEQUENCER_OT_brushflow_job_remove,
     SEQUENCER_OT_brushflow_reveal,
+    SEQUENCER_OT_brushflow_version,
+    SEQUENCER_OT_brushflow_restylize,
+    SEQUENCER_OT_brushflow_clear_cache,
     SEQUENCER_OT_brushflow_style_add,
     SEQUENCER_OT_brushflow_style_remove,
 )

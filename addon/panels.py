@@ -12,7 +12,7 @@ import bpy
 import bpy.utils.previews
 
 from ..core.settings import SettingsError, specs
-from . import ADDON_ID, Refused, matte, motion, runtime, vectors, worker
+from . import ADDON_ID, Refused, matte, motion, runtime, vectors, versions, worker
 from .effect import remarks, without_effect
 from .operators import active_strip, chosen_strips
 from .preferences import draw_sentence
@@ -46,9 +46,10 @@ class SEQUENCER_PT_brushflow(_Panel, bpy.types.Panel):
         strip = active_strip(context)
         width = _characters(context)
         if strip is None or (reason := obstacle(strip)):
-            draw_sentence(layout, "Select a strip to paint." if strip is None else reason, "INFO", width)
             if strip is not None and strip.brushflow.source_strip:
-                layout.operator("sequencer.brushflow_reveal", icon="FILE_FOLDER")
+                _draw_result(layout, strip, width)
+            else:
+                draw_sentence(layout, "Select a strip to paint." if strip is None else reason, "INFO", width)
             return
         layout.use_property_split = True
         layout.use_property_decorate = False
@@ -59,6 +60,26 @@ class SEQUENCER_PT_brushflow(_Panel, bpy.types.Panel):
             _draw_running(layout, job, width)
         else:
             _draw_start(layout, strip, job, width)
+
+
+def _draw_result(layout: bpy.types.UILayout, strip: bpy.types.Strip, width: int) -> None:
+    group = strip.brushflow
+    draw_sentence(layout, f"Version {group.version} of {group.source_strip}.", "BRUSH_DATA", width)
+    row = layout.row(align=True)
+    row.operator("sequencer.brushflow_restylize", icon="LOOP_BACK")
+    row.operator("sequencer.brushflow_reveal", text="", icon="FILE_FOLDER")
+    _draw_versions(layout, strip)
+
+
+def _draw_versions(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
+    versions_of = versions.results_of(strip)
+    if len(versions_of) < 2:
+        return
+    seen = [str(version.brushflow.version) for version in versions_of if not version.mute]
+    row = layout.row(align=True)
+    row.operator("sequencer.brushflow_version", text="", icon="TRIA_LEFT").direction = "PREVIOUS"
+    row.label(text=f"Version {seen[-1]} is seen" if seen else "No version is seen")
+    row.operator("sequencer.brushflow_version", text="", icon="TRIA_RIGHT").direction = "NEXT"
 
 
 def _characters(context: bpy.types.Context) -> int:
@@ -122,6 +143,7 @@ def _draw_start(layout: bpy.types.UILayout, strip: bpy.types.Strip, job: worker.
         layout.operator("preferences.addon_show", text="Open Preferences", icon="PREFERENCES").module = ADDON_ID
     if job is not None:
         _draw_outcome(layout, job, width)
+    _draw_versions(layout, strip)
 
 
 def _missing(strip: bpy.types.Strip) -> str:
@@ -366,6 +388,20 @@ class SEQUENCER_PT_brushflow_output(_SubPanel, bpy.types.Panel):
         column.prop(group, "mute_original")
         column.separator()
         _draw_settings(column, strip, _in_group("output"))
+        if group.job_id:
+            used = versions.METER.used(versions.base_folder(strip), group.job_id)
+            if versions.METER.is_busy and not bpy.app.timers.is_registered(_show_measure):
+                bpy.app.timers.register(_show_measure, first_interval=_MEASURE_INTERVAL)
+            size = "" if used is None else f" ({versions.in_words(used)})"
+            column.operator("sequencer.brushflow_clear_cache", text=f"Clear Cache{size}", icon="TRASH")
+
+
+_MEASURE_INTERVAL = 0.5
+
+
+def _show_measure() -> float | None:
+    worker.redraw()
+    return _MEASURE_INTERVAL if versions.METER.is_busy else None
 
 
 _CLASSES = (
@@ -394,6 +430,8 @@ def register() -> None:
 
 
 def unregister() -> None:
+    if bpy.app.timers.is_registered(_show_measure):
+        bpy.app.timers.unregister(_show_measure)
     _unregister_classes()
     assert _thumbnails is not None
     bpy.utils.previews.remove(_thumbnails)

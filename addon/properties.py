@@ -8,6 +8,7 @@ everything else lies in the group `strip.brushflow`.
 
 # mypy: disable-error-code="valid-type"
 
+import contextlib
 import hashlib
 import itertools
 from collections.abc import Iterable, Mapping
@@ -32,6 +33,7 @@ __all__ = [
     "per_frame",
     "register",
     "settings_of",
+    "stored_path",
     "strips_of",
     "unchecked",
     "unregister",
@@ -59,6 +61,14 @@ def exact(value: float) -> float:
 def absolute(path: str) -> Path:
     """The absolute form of a path as Blender stores it; "//" is the project's folder."""
     return Path(bpy.path.abspath(path)).absolute()
+
+
+def stored_path(path: Path) -> str:
+    """A path as Blender's own file browser would store it: relative to a saved project where the user prefers that."""
+    if bpy.data.filepath and bpy.context.preferences.filepaths.use_relative_paths:
+        with contextlib.suppress(ValueError):  # another drive
+            return bpy.path.relpath(str(path))
+    return str(path)
 
 
 def _as_property(default: Any, one: Spec) -> Any:

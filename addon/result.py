@@ -11,7 +11,7 @@ from typing import Any
 
 import bpy
 
-from . import Refused, compat
+from . import Refused, compat, versions
 from .order import Order
 from .properties import absolute, strips_of
 
@@ -31,6 +31,7 @@ def lay(order: Order) -> bpy.types.ImageStrip:
     original = find_original(scene, order)
     result = _place(scene, order, original, frames)
     _dress(scene, order, original, result)
+    versions.show(result)
     if original is not None:
         # Of a strip that was painted in part, the rest is to be seen as before.
         left, right = compat.left_handle(result), compat.right_handle(result)
@@ -115,11 +116,8 @@ def _dress(scene: bpy.types.Scene, order: Order, original: bpy.types.Strip | Non
 
 
 def find_original(scene: bpy.types.Scene, order: Order) -> bpy.types.Strip | None:
-    """The strip that an order was taken for: by its job id, since it may have been renamed, else by its name."""
-    strips = [strip for strip in strips_of(scene) if not strip.brushflow.source_strip]
-    owners = [strip for strip in strips if strip.brushflow.job_id == order.job_id]
-    named = [strip for strip in strips if strip.name == order.source.strip]
-    return next((strip for strip in owners if strip in named), None) or next(iter(owners + named), None)
+    """The strip that an order was taken for."""
+    return versions.original(scene, order.job_id, order.source.strip)
 
 
 def find_result(scene: bpy.types.Scene, job_id: str, version: int) -> bpy.types.ImageStrip | None:

@@ -25,7 +25,21 @@ from .motion import estimated
 from .order import Order
 from .process import Process
 
-__all__ = ["JOBS", "Job", "Progress", "as_time", "enqueue", "headline", "job_of", "original_of", "outcome", "register", "run", "unregister"]
+__all__ = [
+    "JOBS",
+    "Job",
+    "Progress",
+    "as_time",
+    "enqueue",
+    "headline",
+    "job_of",
+    "original_of",
+    "outcome",
+    "redraw",
+    "register",
+    "run",
+    "unregister",
+]
 
 log = logging.getLogger(__name__)
 
@@ -381,7 +395,7 @@ def _tick() -> float | None:
     job = next((job for job in JOBS if not job.ended), None)
     if job is not None:
         if job.update():
-            _redraw()
+            redraw()
         job.grow()
         if job.ended and job.is_laid:
             with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
@@ -389,14 +403,15 @@ def _tick() -> float | None:
     return INTERVAL if any(not job.ended for job in JOBS) else None
 
 
-def _redraw() -> None:
+def redraw() -> None:
+    """Draw the sequencer's sidebars anew."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type == "SEQUENCE_EDITOR":
                 for region in area.regions:
                     # The sidebar alone: drawing the preview anew at every message would slow down the job that it waits for.
                     if region.type == "UI":
-                        region.tag_redraw()
+                        region.tagredraw()
 
 
 def run(job: Job) -> None:

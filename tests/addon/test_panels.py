@@ -355,3 +355,17 @@ def test_the_list_of_jobs_cancels_retries_and_forgets_each_of_them(
     assert queue == [first, second], "a job in work is not forgotten"
     bpy.ops.sequencer.brushflow_job_remove(number=second.number)
     assert queue == [first]
+
+
+def test_a_painted_strip_says_where_it_comes_from_and_offers_its_versions(draw: Callable[[], str], scene: Any, strip: Any) -> None:
+    strip.brushflow.job_id = "one"
+    for version in (1, 2):
+        made = scene.sequence_editor.strips.new_meta(f"painted {version}", 1 + version, 10)
+        group = made.brushflow
+        group.source_strip, group.source_job, group.version = "shot", "one", version
+    assert "Version 2 is seen" in draw()
+    assert "Clear Cache" in draw()
+    made.mute = True
+    scene.sequence_editor.active_strip = made
+    text = draw()
+    assert "Version 2 of shot. Restylize" in text and "Version 1 is seen" in text
