@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Make the extension's zip with Blender's own builder: `python scripts/build_extension.py --output DIR`
 
-The builder is a plain Python script inside every Blender; it is taken from an installed bpy, or from the Blender on the PATH.
+`--repository DIR` puts it into a folder that any web server can offer to Blender as an extension repository. The builder is a plain
+Python script inside every Blender; it is taken from an installed bpy, or from the Blender on the PATH.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["BuildError", "build", "find_builder", "main"]
+__all__ = ["BuildError", "build", "find_builder", "main", "publish"]
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILDER = "scripts/addons_core/bl_pkg/cli/blender_ext.py"
@@ -61,6 +62,19 @@ def build(output: Path, builder: Path | None = None) -> Path:
     return made[0]
 
 
+def publish(archive: Path, repository: Path, builder: Path | None = None) -> Path:
+    """Put the zip into the folder `repository` and write its index anew; returns the index.json. Raises BuildError.
+
+    Paths in the index are relative, so that the folder works under any address.
+    """
+    repository.mkdir(parents=True, exist_ok=True)
+    target = repository / archive.name
+    if not (target.exists() and target.samefile(archive)):
+        shutil.copyfile(archive, target)
+    _run(builder or find_builder(), "server-generate", "--html", "--repo-dir", str(repository))
+    return repository / "index.json"
+
+
 def _run(builder: Path, *arguments: str) -> None:
     done = subprocess.run([sys.executable, str(builder), *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
@@ -69,16 +83,25 @@ def _run(builder: Path, *arguments: str) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition(":")[0])
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the zip")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="folder for the zip (default: that of --repository)")
+    parser.add_argument("--repository", type=Path, metavar="DIR", help="also offer it in this folder, with the index that Blender reads")
     parser.add_argument("--blender-ext", type=Path, metavar="FILE", help="Blender's blender_ext.py, where it is not found by itself")
     parser.add_argument("--json", action="store_true", help="answer with a JSON object")
     given = parser.parse_args()
+    output = given.output or given.repository
+    if output is None:
+        parser.error("name a folder with --output or --repository")
     try:
-        made = build(given.output, given.blender_ext)
+        made = build(output, given.blender_ext)
+        index = publish(made, given.repository, given.blender_ext) if given.repository else None
     except (BuildError, OSError) as problem:
         print(f"build_extension: {problem}", file=sys.stderr)
         return 1
-    print(json.dumps({"path": str(made.resolve()), "bytes": made.stat().st_size}) if given.json else made)
+    if given.json:
+        answer = {"path": str(made.resolve()), "bytes": made.stat().st_size}
+        print(json.dumps({**answer, "index": str(index.resolve())} if index else answer))
+    else:
+        print(*filter(None, (made, index)), sep="\n")
     return 0
 
 
