@@ -9,11 +9,11 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import bpy
 
-from ..core.settings import PRESETS, SettingsError, parse
+from ..core.settings import PRESETS, SettingsError, make_settings, parse
 from . import Refused, compat, worker
 from .order import Existing, Order, take
 from .properties import apply, strips_of
@@ -52,7 +52,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--vectors", metavar="PATTERN", help="EXR files with the Vector pass, instead of both")
     add("--preset", metavar="P", choices=tuple(PRESETS), help=f"{', '.join(PRESETS)}; instead of the strip's own values")
     add("--set", metavar="K=V", action="append", default=[], help="a setting, instead of the strip's own")
-    add("--frames", metavar="A-B", help="timeline frames to paint (default: the strip's own choice)")
+    add(
+        "--frames", metavar="A-B",
+        help="timeline frames to paint (default: the strip's own choice); with the same settings they go on from those before A",
+    )  # fmt: skip
     add("--output", metavar="DIR", help="folder for the painted frames (default: the strip's own choice)")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="go on in the strip's latest version, even with other settings")
@@ -60,8 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     save = parser.add_mutually_exclusive_group()
     save.add_argument("--save", action="store_true", help="save the project with the painted strips")
     save.add_argument("--save-as", metavar="FILE", help="save it under another name")
-    add("--dry-run", action="store_true", help="print the job files and stop")
-    add("--json", action="store_true", help="print progress as JSON lines")
+    add("--dry-run", action="store_true", help="say what would be painted, and stop")
+    add("--json", action="store_true", help="print progress, or what would be painted, as JSON lines")
     return parser
 
 
@@ -92,10 +95,10 @@ def _run(given: argparse.Namespace) -> int:
     orders = []
     for strip in _strips(scene, given):
         _adjust(strip, given)
-        orders.append(take(scene, strip, frames=frames, existing=existing))
+        orders.append(_order(scene, strip, frames, existing))
     if given.dry_run:
         for order in orders:
-            print(json.dumps(order.description(), indent=2), flush=True)
+            print(json.dumps(_plan(order)) if given.json else "\n".join(_plan_lines(order)), flush=True)
         return 0
     codes = []
     for order in orders:
@@ -105,6 +108,73 @@ def _run(given: argparse.Namespace) -> int:
     if 0 in codes:
         _save(given)
     return next((code for code in codes if code), 0)
+
+
+def _order(scene: bpy.types.Scene, strip: bpy.types.Strip, frames: tuple[int, int] | None, existing: Existing | None) -> Order:
+    """The order for a strip; a part of it goes on with the chain of frames before it, which is read again and kept."""
+    order = take(scene, strip, frames=frames, existing=existing)
+    if frames is None or (first := _chain_start(order)) is None:
+        return order
+    return take(scene, strip, frames=(first + order.source.shift, frames[1]), existing=existing)
+
+
+def _chain_start(order: Order) -> int | None:
+    """First content frame of the last job in the order's folder, where that can be gone on with: same settings, no frame missing."""
+    # A plan is taken over only from a job that paints the same picture. In several passes the frames before would change, too.
+    if not order.plan or order.overwrite or order.settings["passes"] > 1:
+        return None
+    content = json.loads(order.job_file.read_text(encoding="utf-8"))["content"]
+    first = content["first"] + content.get("offset", 0)
+    before = range(first, order.source.first)
+    return first if before and all(order.frame_file(frame).is_file() for frame in before) else None
+
+
+def _plan(order: Order) -> dict[str, Any]:
+    """What an order comes to."""
+    source = order.source
+    frames = range(source.first, source.last + 1)
+    return {
+        "scene": source.scene,
+        "strip": source.strip,
+        "frames": {
+            "timeline": [source.timeline_frames[0], source.timeline_frames[-1]],
+            "content": [source.first, source.last],
+            "total": len(frames),
+            "there": sum(order.frame_file(frame).is_file() for frame in frames),
+        },
+        "rendered_first": [task.kind for task in order.tasks],
+        "version": order.version,
+        "folder": str(order.folder),
+        "result": order.title,
+        "job": order.description(),
+    }
+
+
+def _plan_lines(order: Order) -> list[str]:
+    """The same for people."""
+    plan = _plan(order)
+    frames = plan["frames"]
+    first, last = (order.frame_file(frame).name for frame in frames["content"])
+    defaults = make_settings().as_dict()
+    changed = [f"{name}={_words(value)}" for name, value in order.settings.items() if value != defaults[name]]
+    lines = [
+        f"{plan['strip']}: {frames['total']} frames, {frames['timeline'][0]}-{frames['timeline'][1]} of the timeline, as {first} to {last}",
+        f"  folder: {plan['folder']}",
+        f"  styles: {', '.join(Path(style['path']).name for style in order.styles)}",
+        f"  settings: {', '.join(changed) or 'the defaults'}",
+    ]
+    if order.per_frame:
+        lines.append(f"  keyframed: {', '.join(order.per_frame)}")
+    if frames["there"]:
+        lines.append(f"  there already: {frames['there']}, {'painted again' if order.overwrite else 'kept where they still fit'}")
+    if plan["rendered_first"]:
+        lines.append(f"  rendered by Blender first: {', '.join(plan['rendered_first'])}")
+    lines.append(f"  result: the strip '{plan['result']}'")
+    return lines
+
+
+def _words(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _scene(name: str | None) -> bpy.types.Scene:

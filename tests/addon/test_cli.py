@@ -31,20 +31,21 @@ def execute(extension: None) -> Callable[..., int]:
 
 
 @pytest.fixture
-def planned(execute: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> Callable[..., list[dict[str, Any]]]:
-    """The job files of a dry run."""
+def plans(execute: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> Callable[..., list[dict[str, Any]]]:
+    """What a dry run says to programs."""
 
     def run(*arguments: str) -> list[dict[str, Any]]:
         capsys.readouterr()
-        assert execute("--dry-run", *arguments) == 0, capsys.readouterr().err
-        text, jobs = capsys.readouterr().out.strip(), []
-        while text:
-            job, end = json.JSONDecoder().raw_decode(text)
-            jobs.append(job)
-            text = text[end:].strip()
-        return jobs
+        assert execute("--dry-run", "--json", *arguments) == 0, capsys.readouterr().err
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
     return run
+
+
+@pytest.fixture
+def planned(plans: Callable[..., list[dict[str, Any]]]) -> Callable[..., list[dict[str, Any]]]:
+    """The job files of a dry run."""
+    return lambda *arguments: [plan["job"] for plan in plans(*arguments)]
 
 
 @pytest.fixture
@@ -121,6 +122,63 @@ def test_the_strips_own_settings_hold_where_nothing_else_is_said(planned: Callab
     assert (job["content"]["first"], job["content"]["last"]) == (103, 104)
 
 
+def test_a_dry_run_says_what_would_be_painted(
+    execute: Callable[..., int], strip: Any, painting: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "out" / "shot"
+    folder.mkdir(parents=True)
+    strip.use_flip_x = True
+    capsys.readouterr()
+    given = ["--style", str(painting), "--output", str(tmp_path / "out"), "--set", "long_term=1,2", "--frames", "11-12"]
+    assert execute("--dry-run", *given) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "shot: 2 frames, 11-12 of the timeline, as shot_0002.exr to shot_0003.exr",
+        f"  folder: {folder}",
+        "  styles: stripes.png",
+        "  settings: long_term=1,2",
+        "  rendered by Blender first: frames",
+        "  result: the strip 'shot [stripes]'",
+    ]
+    assert not list(folder.iterdir())
+
+
+@pytest.fixture
+def painted(strip: Any, painting: Path, planned: Callable[..., Any], tmp_path: Path) -> Callable[..., None]:
+    """Leaves in the strip's folder what a job on the given timeline frames leaves, as far as a dry run looks at it."""
+
+    def paint(frames: str) -> None:
+        (job,) = planned("--style", str(painting), "--frames", frames)
+        folder, content = Path(job["output"]["folder"]), job["content"]
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in range(content["first"], content["last"] + 1):
+            (folder / f"shot_{number + content['offset']:04d}.exr").touch()
+        (folder / "job.json").write_text(json.dumps({**job, "plan": {"device": "cpu"}}))
+
+    return paint
+
+
+def test_a_part_goes_on_with_the_frames_before_it(plans: Callable[..., Any], painted: Callable[..., None], painting: Path) -> None:
+    painted("10-11")
+    (plan,) = plans("--style", str(painting), "--frames", "12-13")
+    assert plan["frames"] == {"timeline": [10, 13], "content": [1, 4], "total": 4, "there": 2}
+    assert (plan["job"]["content"]["first"], plan["job"]["output"]["existing"]) == (101, "resume")
+    painted("12-13")
+    assert plans("--style", str(painting), "--frames", "12-12")[0]["frames"]["timeline"] == [10, 12]
+
+
+@pytest.mark.parametrize("more", [["--set", "style_weight=300"], ["--overwrite"], ["--set", "passes=2"]])
+def test_a_part_that_cannot_go_on_is_painted_alone(
+    plans: Callable[..., Any], painted: Callable[..., None], painting: Path, more: list[str]
+) -> None:
+    painted("10-11")
+    assert plans("--style", str(painting), "--frames", "12-13", *more)[0]["frames"]["timeline"] == [12, 13]
+
+
+def test_a_part_behind_a_gap_is_painted_alone(plans: Callable[..., Any], painted: Callable[..., None], painting: Path) -> None:
+    painted("10-11")
+    assert plans("--style", str(painting), "--frames", "13-13")[0]["frames"]["timeline"] == [13, 13]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -167,9 +225,7 @@ def test_what_cannot_be_done_is_one_sentence_and_exit_1(
     assert len(text.splitlines()) == 1
 
 
-def test_a_missing_environment_is_exit_1(
-    refusal: Callable[..., Any], strip: Any, painting: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_environment_is_exit_1(refusal: Callable[..., Any], strip: Any, painting: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRUSHFLOW_ENGINE_PYTHON", "/no/such/python")
     assert refusal("--style", str(painting))[0] == 1
 
@@ -181,7 +237,7 @@ def test_the_command_works_on_a_checkout_with_the_bpy_package(project: Path, str
     command = [sys.executable, str(ROOT / "scripts" / "headless.py")]
     done = subprocess.run([*command, str(project), "--dry-run", "--style", str(painting)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert '"name": "shot"' in done.stdout
+    assert "shot: 4 frames, 10-13 of the timeline" in done.stdout
     wrong = subprocess.run([*command, str(project), "--strip", "x"], capture_output=True, text=True, check=False)
     assert (wrong.returncode, wrong.stderr.strip()[:9]) == (2, "brushflow")
     assert subprocess.run([*command, "gone.blend"], capture_output=True, check=False).returncode == 2
