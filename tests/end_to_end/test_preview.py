@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One frame painted by the engine itself, and a strip painted part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.blender import HEIGHT, WIDTH
+
+pytestmark = pytest.mark.usefixtures("weights")
+
+
+@pytest.fixture
+def strip(project: Path, image_strip: Callable[..., Any], painting: Path, engine_python: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """An image strip of three frames that takes seconds to paint."""
+    monkeypatch.setenv("BRUSHFLOW_ENGINE_PYTHON", engine_python)
+    strip = image_strip()
+    strip.brushflow.styles.add().path = str(painting)
+    strip.brushflow.iterations_first, strip.brushflow.iterations = 6, 3
+    return strip
+
+
+def test_the_preview_is_the_first_frame_of_the_painted_strip(scene: Any, strip: Any, tmp_path: Path) -> None:
+    import bpy
+    from bl_ext.user_default.brushflow.addon import cli
+
+    from tests.blender import read_image
+
+    scene.frame_set(10)
+    assert bpy.ops.sequencer.brushflow_preview() == {"FINISHED"}
+    image = bpy.data.images["Brushflow Preview"]
+    shown = np.array(image.pixels[:], np.float32).reshape(HEIGHT, WIDTH, 4)[::-1]
+    assert cli.execute(["--frames", "10-10"]) == 0
+    painted = read_image(tmp_path / "brushflow" / "shot" / "shot_0001.exr")
+    assert np.array_equal(shown, painted)
+
+
+def test_parts_painted_one_after_the_other_are_the_strip_painted_at_once(strip: Any, tmp_path: Path) -> None:
+    from bl_ext.user_default.brushflow.addon import cli
+
+    at_once = tmp_path / "whole"
+    assert cli.execute(["--output", str(at_once)]) == 0
+    for part in ("10-10", "11-12"):
+        assert cli.execute(["--output", str(tmp_path / "parts"), "--frames", part]) == 0
+    for frame in (1, 2, 3):
+        name = f"shot/shot_{frame:04d}.exr"
+        assert (tmp_path / "parts" / name).read_bytes() == (at_once / name).read_bytes()
