@@ -49,7 +49,7 @@ NAME = "Brushflow Preview"
 """The data-block that shows it."""
 PIXELS = 512 * 288
 """The most that a preview is painted at."""
-EFFORT = 24 * PIXELS
+EFFORT = 20 * PIXELS
 """Iterations times pixels that two processor cores manage in about a quarter of a minute."""
 INTERVAL = 0.1
 """Seconds between two looks at the processes."""

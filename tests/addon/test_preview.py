@@ -139,13 +139,13 @@ def test_a_large_frame_is_painted_smaller_and_its_iterations_fill_the_time(previ
     settings = {"resolution": 1.0, "iterations_first": 300, "iterations": 100, "passes": 1, "init_first": "random", "init": "random"}
     quick = preview.quick(settings, (1920, 1080))
     assert quick["resolution"] == pytest.approx(512 / 1920)
-    assert (quick["iterations_first"], quick["init_first"], quick["init"], quick["cuts"]) == (24, "content", "content", "none")
+    assert (quick["iterations_first"], quick["init_first"], quick["init"], quick["cuts"]) == (20, "content", "content", "none")
 
 
 def test_what_is_small_already_keeps_its_size_and_iterations(preview: Any) -> None:
     settings = {"resolution": 0.5, "iterations_first": 300, "iterations": 100, "passes": 1}
     assert preview.quick(settings, (1024, 576))["resolution"] == 0.5
-    assert preview.quick(settings, (1024, 576))["iterations_first"] == 24
+    assert preview.quick(settings, (1024, 576))["iterations_first"] == 20
     assert preview.quick(settings, (256, 144))["iterations_first"] == 300
     assert preview.quick({**settings, "iterations_first": 10}, (1024, 576))["iterations_first"] == 10
     assert preview.quick({**settings, "passes": 4}, (64, 64))["iterations_first"] == 400
