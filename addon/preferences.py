@@ -36,8 +36,9 @@ class BrushflowPreferences(bpy.types.AddonPreferences):
     activity: runtime.Activity | None = None
     """The installation that runs or ran last. Kept on the class: processes do not belong into saved preferences."""
 
-    def draw(self, _context: bpy.types.Context) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
+        width = _characters(context)
         activity = BrushflowPreferences.activity
         settings = layout.column()
         settings.use_property_split = True
@@ -47,9 +48,9 @@ class BrushflowPreferences(bpy.types.AddonPreferences):
         if not self.python and len(runtime.BUILDS) > 1:
             settings.prop(self, "build")
         box = layout.box().column()
-        task = _draw_state(box, runtime.BUILDS[self.build])
+        task = _draw_state(box, runtime.BUILDS[self.build], width)
         if activity is not None and not activity.ended:
-            _draw_progress(layout, activity)
+            _draw_progress(layout, activity, width)
             return
         row = layout.row()
         if task:
@@ -58,35 +59,42 @@ class BrushflowPreferences(bpy.types.AddonPreferences):
             row.operator("preferences.brushflow_install", text="Reinstall Engine", icon="FILE_REFRESH").renew = True
         row.operator("preferences.brushflow_check")
         if task and (reason := runtime.offline_reason()):
-            draw_sentence(layout, reason, "INTERNET_OFFLINE")
+            draw_sentence(layout, reason, "INTERNET_OFFLINE", width)
             if not bpy.app.online_access_override:
                 layout.operator("extensions.userpref_allow_online", text="Allow Online Access", icon="INTERNET")
         if activity is not None and activity.error:
-            draw_sentence(layout, activity.error, "CANCEL" if activity.canceled else "ERROR")
+            draw_sentence(layout, activity.error, "CANCEL" if activity.canceled else "ERROR", width)
         elif activity is not None:
             layout.label(text=f"Done in {_as_clock(activity.seconds)}", icon="CHECKMARK")
 
 
-def _draw_state(column: bpy.types.UILayout, build: runtime.Build) -> str:
+def _characters(context: bpy.types.Context) -> int:
+    """How many characters of a sentence fit beside its icon."""
+    units = context.region.width / (context.preferences.system.ui_scale or 1.0)
+    return min(120, max(30, int((units - 90) / 6)))
+
+
+def _draw_state(column: bpy.types.UILayout, build: runtime.Build, width: int) -> str:
     """What the engine needs and whether it is there; returns the name of the button that makes what is missing."""
     try:
         python = runtime.find_python()
     except Refused as refused:
         if _names_python():
-            draw_sentence(column, str(refused), "ERROR")
+            draw_sentence(column, str(refused), "ERROR", width)
             return ""
-        draw_sentence(column, "The engine lacks a Python environment with PyTorch, and perhaps the weights of its network.", "INFO")
-        draw_sentence(column, _need(build), "DISK_DRIVE")
+        lack = "The engine lacks a Python environment with PyTorch, and perhaps the weights of its network."
+        draw_sentence(column, lack, "INFO", width)
+        draw_sentence(column, _need(build), "DISK_DRIVE", width)
         return "Install Engine"
-    column.label(text=f"The engine runs on {python}", icon="CHECKMARK")
+    draw_sentence(column, f"The engine runs on {python}", "CHECKMARK", width)
     info = runtime.remembered(python)
     if not info:
-        column.label(text="Check Engine shows its versions, devices and weights", icon="QUESTION")
+        draw_sentence(column, "Check Engine shows its versions, devices and weights.", "QUESTION", width)
         return ""
     for line in summary(info):
-        column.label(text=line, icon="BLANK1")
+        draw_sentence(column, line, "BLANK1", width)
     if network := runtime.missing_network(info):
-        draw_sentence(column, f"The weights of {network} are missing; they are fetched here, or by the first job.", "INFO")
+        draw_sentence(column, f"The weights of {network} are missing; they are fetched here, or by the first job.", "INFO", width)
         return "Fetch Weights"
     return ""
 
@@ -106,14 +114,14 @@ def _need(build: runtime.Build) -> str:
     return f"Install Engine makes both, which takes up to {size:.0f} GB in {folder.parent}, where {free:.0f} GB are free."
 
 
-def _draw_progress(layout: bpy.types.UILayout, activity: runtime.Activity) -> None:
+def _draw_progress(layout: bpy.types.UILayout, activity: runtime.Activity, width: int) -> None:
     row = layout.row(align=True)
     label = "Canceling" if activity.canceling else activity.label
     factor = activity.received / activity.size if activity.size else 0.0
     row.progress(factor=factor, text=", ".join([label, *_downloaded(activity), _as_clock(activity.seconds)]))
     row.operator("preferences.brushflow_install_cancel", text="", icon="X")
     if activity.line:
-        layout.label(text=activity.line[:100], icon="BLANK1")
+        layout.label(text=activity.line[:width], icon="BLANK1")
 
 
 def _downloaded(activity: runtime.Activity) -> list[str]:
@@ -136,10 +144,10 @@ def draw_sentence(layout: bpy.types.UILayout, sentence: str, icon: Any = "NONE",
 
 def summary(info: dict[str, Any]) -> list[str]:
     """The answer of `core info` in lines: versions, devices with their memory, networks whose weights are here."""
-    versions = textwrap.wrap(", ".join(f"{name} {version}" for name, version in info.get("versions", {}).items()), 80)
+    versions = ", ".join(f"{name} {version}" for name, version in info.get("versions", {}).items())
     devices = [f"{one['id']}: {one['name']}{_memory(one['memory'])}" for one in info.get("devices", [])]
     present = [network for network, facts in info.get("weights", {}).items() if "path" in facts and Path(facts["path"]).is_file()]
-    return [*versions, *devices, f"Networks: {', '.join(present) or 'none yet'}"]
+    return [versions, *devices, f"Networks: {', '.join(present) or 'none yet'}"]
 
 
 def _memory(size: int | None) -> str:
@@ -217,6 +225,11 @@ class PREFERENCES_OT_brushflow_check(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
+        try:
+            runtime.find_python()
+        except Refused as refused:
+            cls.poll_message_set(str(refused))
+            return False
         return not _is_busy()
 
     def execute(self, _context: bpy.types.Context) -> set[Any]:

@@ -86,16 +86,18 @@ class Build:
     """uv's names of it, tried in turn; an empty one takes what the package index has."""
     space: float
     """Bytes that the environment takes at most."""
+    device: str = ""
+    """Torch's kind of the graphics cards that it is for."""
 
 
 BUILDS = {
     "AUTO": Build("Automatic", "What fits the graphics card of this machine, or its processor alone", ("auto", ""), 8 * GB),
     "CPU": Build("CPU", "For the processor alone: by far the smallest", ("cpu",), 3 * GB),
-    "CUDA": Build("CUDA", "For graphics cards of NVIDIA", ("cu128", "cu130"), 8 * GB),
-    "XPU": Build("XPU", "For graphics cards of Intel", ("xpu",), 12 * GB),
+    "CUDA": Build("CUDA", "For graphics cards of NVIDIA", ("cu128", "cu130"), 8 * GB, "cuda"),
+    "XPU": Build("XPU", "For graphics cards of Intel", ("xpu",), 12 * GB, "xpu"),
 }
 if sys.platform == "linux":
-    BUILDS["ROCM"] = Build("ROCm", "For graphics cards of AMD", ("rocm7.2", "rocm7.1"), 24 * GB)
+    BUILDS["ROCM"] = Build("ROCm", "For graphics cards of AMD", ("rocm7.2", "rocm7.1"), 24 * GB, "cuda")
 if sys.platform == "darwin":
     BUILDS = {"AUTO": Build("Automatic", "For this machine's processor and its graphics", ("auto", ""), 3 * GB)}
 
@@ -270,7 +272,7 @@ class Activity:
             self.line = line.strip() or self.line
             self._note_download(line)
         if self._watched is not None:
-            self.received = _largest(self._watched)
+            self.received = max(self.received, _largest(self._watched))
         return process.exit_code
 
     def _note_download(self, line: str) -> None:
@@ -348,6 +350,10 @@ def _largest(folder: Path) -> int:
 _REASONS = (
     (r"No space left|os error (?:28|112)\b|not enough space on the disk", "the disk is full; free some space and try again"),
     (r"Permission denied|Access is denied|Operation not permitted|Read-only file system", "there is no right to write where it has to"),
+    (
+        r"invalid peer certificate|CERTIFICATE_VERIFY_FAILED",
+        "the server's certificate is not known here, as behind some proxies; name a file of certificates in the variable SSL_CERT_FILE",
+    ),
     (
         r"dns error|client error \(Connect\)|error sending request|NewConnectionError|urlopen error|Max retries exceeded|[Tt]imed out",
         "the server cannot be reached; check the connection to the internet and what stands between, such as a proxy or firewall",
@@ -440,7 +446,8 @@ def _installation(build: Build, renew: bool) -> Steps:
         yield from _make_environment(build)
         python = _program(environment_folder(), "python")
     info = yield from _look(python)
-    if python == _program(environment_folder(), "python"):
+    is_own = python == _program(environment_folder(), "python")
+    if is_own:
         complete_installation()
     if network := missing_network(info):
         # What an interrupted download leaves behind goes with the folder.
@@ -452,6 +459,11 @@ def _installation(build: Build, renew: bool) -> Steps:
     if leftovers := _leftovers():
         remove = "import shutil, sys; [shutil.rmtree(path, ignore_errors=True) for path in sys.argv[1:]]"
         yield Step("Tidying up", ([str(python), "-I", "-c", remove, *map(str, leftovers)],))
+    if is_own and not any(one["id"].startswith(build.device) for one in info["devices"]):
+        raise Refused(
+            f"The engine is installed, but PyTorch for {build.name} finds no graphics card; check the card's driver, or choose "
+            "another build and press Reinstall Engine."
+        )
 
 
 def _make_environment(build: Build) -> Steps:
@@ -503,7 +515,7 @@ def fetch_uv(folder: Path) -> Steps:
     folder.mkdir(parents=True, exist_ok=True)
     wanted = folder / "requirement.txt"
     wanted.write_text(" ".join([UV, *(f"--hash=sha256:{digest}" for digest in UV_HASHES)]) + "\n")
-    yield Step("Preparing to fetch uv, which makes Python environments", ([sys.executable, "-I", "-m", "venv", str(folder)],))
+    yield Step("Preparing to fetch uv", ([sys.executable, "-I", "-m", "venv", str(folder)],))
     pip = [str(_program(folder, "python")), "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]
     yield Step("Fetching uv", ([*pip, "--only-binary=:all:", "--require-hashes", "-r", str(wanted)],))
     (folder / _COMPLETE).touch()

@@ -245,15 +245,16 @@ def test_an_installation_makes_what_is_missing_and_is_only_whole_at_its_end(
     python = runtime.find_python()
     assert runtime.missing_network(runtime.remembered(python)) == "vgg16"
 
-    # With weights there, the same button has only to look and to tidy up.
+    # With weights there, the same button has only to look and to tidy up, and says what the chosen build did not bring.
     weights = tmp_path / "cache" / "weights" / "vgg16.safetensors"
     weights.parent.mkdir(parents=True, exist_ok=True)
     weights.write_bytes(b"weights")
     digest = hashlib.sha256(b"weights").hexdigest()
     weights.with_suffix(".json").write_text(json.dumps({"sha256": digest, "source": "test"}))
-    activity = runtime.installation()
+    monkeypatch.setitem(runtime.BUILDS, "ODD", runtime.Build("Odd Cards", "", ("odd",), 0, "odd"))
+    activity = runtime.installation("ODD")
     finish(activity)
-    assert activity.error == ""
+    assert activity.error.startswith("The engine is installed, but PyTorch for Odd Cards finds no graphics card")
     assert activity.label == "Tidying up"
     assert not earlier.exists()
     assert runtime.missing_network(runtime.remembered(python)) == ""
