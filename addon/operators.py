@@ -297,6 +297,28 @@ class SEQUENCER_OT_brushflow_clear_cache(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class SEQUENCER_OT_brushflow_report(bpy.types.Operator):
+    """Say how a job ended"""
+
+    bl_idname = "sequencer.brushflow_report"
+    bl_label = "Report Job"
+    bl_options = {"INTERNAL"}
+
+    kind: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+    text: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[Any]:
+        # Blender shows what an operator reports only where the window's own events run it, not where a timer of Python's does.
+        self._timer = context.window_manager.event_timer_add(0.1, window=context.window)
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[Any]:
+        context.window_manager.event_timer_remove(self._timer)
+        self.report({self.kind}, self.text)
+        return {"FINISHED", "PASS_THROUGH"}
+
+
 class SEQUENCER_OT_brushflow_style_add(_OnStrip, bpy.types.Operator, ImportHelper):
     """Choose a picture whose style the active strip takes on; several are blended by their weights"""
 
@@ -343,6 +365,7 @@ _CLASSES = (
     SEQUENCER_OT_brushflow_version,
     SEQUENCER_OT_brushflow_restylize,
     SEQUENCER_OT_brushflow_clear_cache,
+    SEQUENCER_OT_brushflow_report,
     SEQUENCER_OT_brushflow_style_add,
     SEQUENCER_OT_brushflow_style_remove,
 )

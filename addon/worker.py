@@ -30,6 +30,7 @@ __all__ = [
     "Job",
     "Progress",
     "as_time",
+    "current",
     "enqueue",
     "headline",
     "job_of",
@@ -392,26 +393,43 @@ def enqueue(job: Job) -> None:
 
 
 def _tick() -> float | None:
-    job = next((job for job in JOBS if not job.ended), None)
+    job = current()
     if job is not None:
         if job.update():
             redraw()
         job.grow()
-        if job.ended and job.is_laid:
-            with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
-                bpy.ops.ed.undo_push(message="Stylize Strip")
+        if job.ended:
+            _conclude(job)
     return INTERVAL if any(not job.ended for job in JOBS) else None
 
 
+def _conclude(job: Job) -> None:
+    """Make one step for undo of what a job has laid, and say how it ended."""
+    (kind,), text = outcome(job)
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+        if job.is_laid:
+            bpy.ops.ed.undo_push(message="Stylize Strip")
+        bpy.ops.sequencer.brushflow_report("INVOKE_DEFAULT", kind=kind, text=f"{job.order.source.strip}: {text}")
+
+
+def current() -> Job | None:
+    """The job in work."""
+    return next((job for job in JOBS if not job.ended), None)
+
+
 def redraw() -> None:
-    """Draw the sequencer's sidebars anew."""
+    """Draw the sequencer's sidebars and the status bar anew."""
     for window in bpy.context.window_manager.windows:
+        # The hints that an operator shows there while it runs are its own.
+        if not window.modal_operators:
+            with bpy.context.temp_override(window=window):
+                window.workspace.status_text_set_internal(None)
         for area in window.screen.areas:
             if area.type == "SEQUENCE_EDITOR":
                 for region in area.regions:
                     # The sidebar alone: drawing the preview anew at every message would slow down the job that it waits for.
                     if region.type == "UI":
-                        region.tagredraw()
+                        region.tag_redraw()
 
 
 def run(job: Job) -> None:

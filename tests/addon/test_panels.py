@@ -49,6 +49,11 @@ class Recorder:
         self.texts.append(text or getattr(getattr(bpy.ops, module), function).get_rna_type().name)
         return self
 
+    def menu(self, name: str, *, icon: str = "NONE") -> None:
+        import bpy
+
+        self.texts.append(getattr(bpy.types, name).bl_label)
+
     def progress(self, *, text: str, factor: float, type: str) -> None:
         assert 0 <= factor <= 1
         self.texts.append(text)
@@ -250,17 +255,50 @@ def test_time_is_written_as_people_read_it(extension: None, seconds: float, word
     assert as_time(seconds) == words
 
 
-def test_the_operators_are_in_the_menus_of_the_sequencer(extension: None) -> None:
+def drawn_in(name: str) -> list[str]:
+    """What the extension adds to a menu or a header, with its own submenu."""
     import bpy
 
-    for name in ("SEQUENCER_MT_strip", "SEQUENCER_MT_context_menu", "SEQUENCER_MT_preview_context_menu"):
-        drawn = getattr(bpy.types, name).draw._draw_funcs
-        recorder = Recorder()
-        menu = type("Menu", (), {"layout": recorder})()
-        for function in drawn:
-            if function.__module__.startswith("bl_ext.user_default.brushflow"):
-                function(menu, bpy.context)
-        assert recorder.texts == ["Stylize"]
+    recorder = Recorder()
+    for function in getattr(bpy.types, name).draw._draw_funcs:
+        if function.__module__.startswith("bl_ext.user_default.brushflow"):
+            function(type("Menu", (), {"layout": recorder})(), bpy.context)
+    return recorder.texts
+
+
+def test_the_operators_are_in_the_menus_of_the_sequencer(scene: Any) -> None:
+    import bpy
+
+    assert "Stylize" in drawn_in("SEQUENCER_MT_context_menu")
+    assert "Stylize" in drawn_in("SEQUENCER_MT_preview_context_menu")
+    assert "Painted Version of Strip" in drawn_in("SEQUENCER_MT_add")
+    assert "Brushflow" in drawn_in("SEQUENCER_MT_strip")
+    recorder = Recorder()
+    bpy.types.SEQUENCER_MT_brushflow.draw(type("Menu", (), {"layout": recorder})(), bpy.context)
+    for label in ("Stylize", "Cancel Stylizing", "Preview Frame", "Restylize", "Next Painted Version", "Reveal Frames", "Clear Cache"):
+        assert label in recorder.texts
+    strip = scene.sequence_editor.strips.new_meta("m", 1, 1)
+    strip.brushflow.source_strip = "shot"
+    scene.sequence_editor.active_strip = strip
+    assert "Restylize" in drawn_in("SEQUENCER_MT_context_menu") and "Stylize" not in drawn_in("SEQUENCER_MT_context_menu")
+
+
+def test_users_may_give_keys_to_the_operators_which_have_none(extension: None) -> None:
+    import bpy
+
+    items = bpy.context.window_manager.keyconfigs.addon.keymaps["Sequencer"].keymap_items
+    mine = {item.idname: item.type for item in items if "brushflow_" in item.idname}
+    assert mine.get("sequencer.brushflow_stylize") == "NONE"
+    assert set(mine.values()) == {"NONE"}
+
+
+def test_the_status_bar_shows_the_job_in_work(scene: Any, strip: Any, queue: Any) -> None:
+    from bl_ext.user_default.brushflow.addon import worker
+    from bl_ext.user_default.brushflow.addon.order import take
+
+    assert drawn_in("STATUSBAR_HT_header") == []
+    queue.append(worker.Job(take(scene, strip)))
+    assert drawn_in("STATUSBAR_HT_header") == ["shot: Waiting for another strip"]
 
 
 def test_the_operator_says_why_it_is_disabled(scene: Any) -> None:

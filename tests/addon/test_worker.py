@@ -252,3 +252,24 @@ def test_a_strip_knows_its_job_though_undo_took_its_id_and_though_it_was_renamed
     assert worker.job_of(strip) is painting_job
     strip.name = "another"
     assert worker.job_of(strip) is None
+
+
+def test_the_timer_carries_a_job_to_its_end_in_a_window_with_a_sequencer(
+    worker: Any, new_job: Callable[[], Any], engine_says: Callable[..., None], scene: Any, strip: Any
+) -> None:
+    import bpy
+
+    bpy.context.window_manager.windows[0].screen.areas[0].type = "SEQUENCE_EDITOR"
+    engine_says(READY, *(json.dumps(finished(index)) for index in (1, 2, 3)))
+    job = new_job()
+    worker.enqueue(job)
+    try:
+        paint(job.order, 1, 2, 3)
+        deadline = time.monotonic() + 30
+        while worker._tick() is not None and time.monotonic() < deadline:
+            time.sleep(0.02)
+    finally:
+        bpy.app.timers.unregister(worker._tick)
+    assert job.state == "done"
+    assert len(scene.sequence_editor.strips["shot [stripes]"].elements) == 3
+    assert worker.current() is None
