@@ -19,7 +19,7 @@ from .preferences import draw_sentence
 from .properties import absolute, flat_name, keyframed, settings_of, unchecked
 from .source import obstacle
 
-__all__ = ["register", "unregister"]
+__all__ = ["characters", "register", "unregister"]
 
 _MAIN_QUALITY = ("resolution", "iterations_first", "iterations")
 _NETWORK = ("network", "pooling", "content_layers", "content_layer_weights", "style_layers", "style_layer_weights")
@@ -44,7 +44,7 @@ class SEQUENCER_PT_brushflow(_Panel, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         strip = active_strip(context)
-        width = _characters(context)
+        width = characters(context)
         if strip is None or (reason := obstacle(strip)):
             if strip is not None and strip.brushflow.source_strip:
                 _draw_result(layout, strip, width)
@@ -82,7 +82,7 @@ def _draw_versions(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     row.operator("sequencer.brushflow_version", text="", icon="TRIA_RIGHT").direction = "NEXT"
 
 
-def _characters(context: bpy.types.Context) -> int:
+def characters(context: bpy.types.Context) -> int:
     """About how many characters fit into a line of the sidebar."""
     # The scale is 0 where there is no window.
     pixels = context.region.width / (context.preferences.system.ui_scale or 1.0)
@@ -229,6 +229,7 @@ def _draw_job(layout: bpy.types.UILayout, job: worker.Job) -> None:
 
 class _SubPanel(_Panel):
     bl_parent_id = "SEQUENCER_PT_brushflow"
+    bl_order = 1  # below what is looked at while a job runs
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -253,7 +254,7 @@ class _SettingsPanel(_SubPanel):
         assert strip
         column = self.column()
         _draw_settings(column, strip, self.names)
-        self.draw_more(column, strip, _characters(context))
+        self.draw_more(column, strip, characters(context))
 
     def draw_more(self, column: bpy.types.UILayout, strip: bpy.types.Strip, width: int) -> None:
         """Draw what is no setting of the engine; `width` is in characters."""

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Brushflow Authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The preview's operators, its sub-panel in the sequencer's sidebar, and its buttons in the header of the Image Editor."""
+"""The preview's operators, its sub-panel in the sequencer's sidebar, and its button in the header of the Image Editor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import bpy
 
 from . import Refused, compat
 from .operators import active_strip
-from .panels import _characters
+from .panels import characters
 from .preferences import draw_sentence
 from .preview import NAME, Preview, current, headline, is_at_playhead, open_editor, run, start
 from .source import obstacle
@@ -110,7 +110,7 @@ class SEQUENCER_PT_brushflow_preview(bpy.types.Panel):
         return not obstacle(active_strip(context))
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, preview, width = self.layout, current(), _characters(context)
+        layout, preview, width = self.layout, current(), characters(context)
         assert layout
         if preview is not None and not preview.ended:
             _draw_progress(layout.row(align=True), preview)
@@ -137,14 +137,14 @@ def _draw_compare(row: bpy.types.UILayout, preview: Preview) -> None:
     row.operator("sequencer.brushflow_preview_compare", text="Painted" if is_painted else "Source", depress=not is_painted)
 
 
-def _draw_header(self: Any, context: Any) -> None:
+def _draw_beside_picture(self: Any, context: Any) -> None:
     """Beside the picture itself: how far it is, or before and after."""
     space = context.space_data
     preview = current()
     if preview is None or space.image is None or space.image.name != NAME:
         return
     row = self.layout.row(align=True)
-    row.ui_units_x = 9
+    row.ui_units_x = 7
     if not preview.ended:
         _draw_progress(row, preview)
     elif preview.state == "done":
@@ -157,15 +157,16 @@ _CLASSES = (
     SEQUENCER_OT_brushflow_preview_compare,
     SEQUENCER_PT_brushflow_preview,
 )
-_HEADER: Any = bpy.types.IMAGE_HT_header
+# Beside the menus, for what is at the end of the header does not fit into the window that Blender opens for a small render.
+_MENUS: Any = bpy.types.IMAGE_MT_editor_menus
 _register_classes, _unregister_classes = bpy.utils.register_classes_factory(_CLASSES)
 
 
 def register() -> None:
     _register_classes()
-    _HEADER.append(_draw_header)
+    _MENUS.append(_draw_beside_picture)
 
 
 def unregister() -> None:
-    _HEADER.remove(_draw_header)
+    _MENUS.remove(_draw_beside_picture)
     _unregister_classes()
