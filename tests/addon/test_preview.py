@@ -8,11 +8,13 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.addon.test_panels import Recorder
 from tests.blender import HEIGHT, WIDTH, write_image
 
 GRAY = 0.25
@@ -257,3 +259,31 @@ def test_a_refused_preview_leaves_no_folder_behind(preview: Any, scene: Any, str
     with pytest.raises(RuntimeError, match="does not exist"):
         paint()
     assert set(Path(bpy.app.tempdir).glob("brushflow-preview-*")) == before
+
+
+def test_the_panel_shows_progress_while_it_paints_and_before_after_when_it_is_done(
+    preview: Any, engine: Any, scene: Any, strip: Any
+) -> None:
+    import bpy
+    from bl_ext.user_default.brushflow.addon import preview_panel
+
+    def drawn() -> list[str]:
+        layout = Recorder()
+        context = SimpleNamespace(region=SimpleNamespace(width=300), preferences=bpy.context.preferences, scene=scene)
+        preview_panel.SEQUENCER_PT_brushflow_preview.draw(SimpleNamespace(layout=layout), context)
+        return layout.texts
+
+    assert drawn() == ["Preview Frame"]
+    engine(listen=True)
+    one = preview.Preview(scene, strip)
+    preview.start(one)
+    while not one.limit:
+        preview._tick()
+    assert drawn() == ["Iteration 1 of 2", "Cancel Preview"]
+    one.cancel()
+    wait_for(preview, one)
+    engine()
+    paint()
+    assert drawn() == ["Preview Frame", "Painted", "Frame 11 of shot."]
+    bpy.ops.sequencer.brushflow_preview_compare()
+    assert drawn() == ["Preview Frame", "Source", "Frame 11 of shot."]
