@@ -3,9 +3,14 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
+import os
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -67,3 +72,107 @@ def test_the_buttons_check_and_cancel_and_do_not_wait(preferences: Any, engine_p
     assert activity.error == "Canceled."
     assert bpy.ops.preferences.brushflow_check.poll()
     assert longest < 0.05
+
+
+class Page:
+    """A layout that keeps the texts of its labels, bars and buttons."""
+
+    def __init__(self, texts: list[str]) -> None:
+        self.texts = texts
+
+    def label(self, *, text: str, icon: str) -> None:
+        self.texts.append(text)
+
+    def progress(self, *, text: str, factor: float) -> None:
+        assert 0 <= factor <= 1
+        self.texts.append(text)
+
+    def operator(self, name: str, *, text: str = "", icon: str = "NONE") -> Page:
+        self.texts.append(f"[{text or name}]")
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_, **__: Page(self.texts)
+
+
+@pytest.fixture
+def page(preferences: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
+    """What the preferences page says, where nothing is installed at first."""
+    import bpy
+
+    monkeypatch.delenv("BRUSHFLOW_ENGINE_PYTHON", raising=False)
+    monkeypatch.setattr(preferences.BrushflowPreferences, "activity", None)
+    chosen = preferences.runtime.preferences()
+    context = SimpleNamespace(region=SimpleNamespace(width=2000), preferences=bpy.context.preferences)
+
+    def draw() -> str:
+        texts: list[str] = []
+        drawn = SimpleNamespace(layout=Page(texts), python=chosen.python, build=chosen.build)
+        preferences.BrushflowPreferences.draw(drawn, context)
+        return " ".join(texts)
+
+    yield draw
+    chosen.python = ""
+    shutil.rmtree(preferences.runtime.environment_folder().parent, ignore_errors=True)
+
+
+def installed(preferences: Any, answer: dict[str, Any]) -> Path:
+    """An environment as an installation leaves it, which answered so."""
+    runtime = preferences.runtime
+    python = runtime.environment_folder() / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    python.parent.mkdir(parents=True)
+    python.touch()
+    runtime.complete_installation()
+    (runtime.environment_folder().parent / "looked.json").write_text(json.dumps({"python": str(python), "info": answer}))
+    return python
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="the running Python has the engine's packages")
+def test_the_page_says_what_is_missing_what_it_takes_and_why_it_cannot_be_fetched(page: Callable[[], str]) -> None:
+    text = page()
+    assert "lacks a Python environment" in text
+    assert "takes up to 9 GB in" in text
+    assert "[Install Engine]" in text
+    assert "Blender may not go online" in text
+    assert "[Allow Online Access]" in text
+
+
+def test_the_page_fetches_weights_alone_where_they_alone_are_missing(page: Callable[[], str], preferences: Any, tmp_path: Path) -> None:
+    weights = tmp_path / "vgg16.safetensors"
+    python = installed(preferences, {**info(weights), "weights": {"vgg16": {"path": str(weights)}}})
+    text = page()
+    assert f"The engine runs on {python}" in text
+    assert "The weights of vgg16 are missing" in text
+    assert "[Fetch Weights]" in text
+    weights.touch()
+    text = page()
+    assert "Networks: vgg16" in text
+    assert "[Fetch Weights]" not in text
+    assert "[Reinstall Engine]" in text
+
+
+def test_the_page_never_offers_to_install_into_a_python_of_the_user(page: Callable[[], str], preferences: Any, tmp_path: Path) -> None:
+    installed(preferences, info(tmp_path / "vgg19.safetensors"))
+    preferences.runtime.preferences().python = "/no/such/python"
+    text = page()
+    assert "which does not exist" in text
+    assert "nstall Engine]" not in text
+    own = tmp_path / "python"
+    own.touch()
+    preferences.runtime.preferences().python = str(own)
+    text = page()
+    assert f"The engine runs on {own}" in text
+    assert "nstall Engine]" not in text
+
+
+def test_the_page_tells_how_far_an_installation_is(page: Callable[[], str], preferences: Any) -> None:
+    step = preferences.runtime.Step("Fetching paint", ())
+    activity = preferences.runtime.Activity(one for one in (step,))
+    activity.label, activity.line, activity.received, activity.size = step.label, "Downloaded ochre", 50e6, 200e6
+    preferences.BrushflowPreferences.activity = activity
+    text = page()
+    assert "Fetching paint, 50 of 200 MB, 0:00" in text
+    assert "[preferences.brushflow_install_cancel]" in text
+    assert "Downloaded ochre" in text
+    activity.cancel()
+    assert "Canceled." in page()
