@@ -42,7 +42,7 @@ from core.weights import WeightsError
 
 Array = NDArray[np.float32]
 
-FIRST, LATER, ALONE = 180, 30, 110
+FIRST, LATER, ALONE = 180, 30, 150
 """Iterations of a first frame, of a later one, and of one that starts from noise, which needs more for the same style."""
 FEW = 4
 """Frames of the rows whose frames do not depend on one another for long, and of the still scene's but one."""
