@@ -133,8 +133,8 @@ def _draw_progress(row: bpy.types.UILayout, preview: Preview) -> None:
 
 
 def _draw_compare(row: bpy.types.UILayout, preview: Preview) -> None:
-    is_painted = preview.shown == "painted"
-    row.operator("sequencer.brushflow_preview_compare", text="Painted" if is_painted else "Source", depress=not is_painted)
+    other = "Source" if preview.shown == "painted" else "Painted"
+    row.operator("sequencer.brushflow_preview_compare", text=f"Show {other}", icon="ARROW_LEFTRIGHT")
 
 
 def _draw_beside_picture(self: Any, context: Any) -> None:

@@ -284,6 +284,6 @@ def test_the_panel_shows_progress_while_it_paints_and_before_after_when_it_is_do
     wait_for(preview, one)
     engine()
     paint()
-    assert drawn() == ["Preview Frame", "Painted", "Frame 11 of shot."]
+    assert drawn() == ["Preview Frame", "Show Source", "Frame 11 of shot."]
     bpy.ops.sequencer.brushflow_preview_compare()
-    assert drawn() == ["Preview Frame", "Source", "Frame 11 of shot."]
+    assert drawn() == ["Preview Frame", "Show Painted", "Frame 11 of shot."]
