@@ -81,7 +81,7 @@ def _paint(operator: bpy.types.Operator, scene: bpy.types.Scene, strips: Sequenc
         try:
             if reason := _reason(strip):
                 raise Refused(f"'{strip.name}' is left out. {reason}")
-            job = worker.Job(take(scene, strip))
+            job = worker.Job(take(scene, strip), keep_running=strip.brushflow.keep_running)
             if not bpy.app.background:
                 worker.enqueue(job)
             jobs.append(job)
@@ -289,9 +289,10 @@ class SEQUENCER_OT_brushflow_clear_cache(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[Any]:
         strip = active_strip(context)
         assert strip
-        busy = [job.order.folder for job in worker.JOBS if not job.ended]
+        painted = [job.order.folder for job in worker.JOBS if not job.ended]
         base = versions.base_folder(strip)
-        freed = versions.clear(versions.caches(base, strip.brushflow.job_id, busy))
+        found = versions.caches(base, strip.brushflow.job_id, painted)
+        freed = versions.clear([cache for cache in found if worker.left_running(cache.parent) is None])
         versions.METER.forget(base)
         self.report({"INFO"}, f"Freed {versions.in_words(freed)}")
         return {"FINISHED"}

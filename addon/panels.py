@@ -387,6 +387,7 @@ class SEQUENCER_PT_brushflow_output(_SubPanel, bpy.types.Panel):
         column.prop(group, "output")
         column.prop(group, "existing")
         column.prop(group, "mute_original")
+        column.prop(group, "keep_running")
         column.separator()
         _draw_settings(column, strip, _in_group("output"))
         if group.job_id:

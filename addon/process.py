@@ -12,11 +12,11 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Process"]
+__all__ = ["Process", "is_running"]
 
 GRACE = 20.0
 """Seconds that a canceled process gets to finish its files before it is ended."""
@@ -26,9 +26,14 @@ class Process:
     """A child process whose standard output is read, line by line, without waiting."""
 
     def __init__(
-        self, command: list[str], *, folder: Path | None = None, log_file: Path | None = None, environment: Mapping[str, str] | None = None
-    ) -> None:
-        """Start `command`; its messages for people are appended to `log_file`. Raises OSError where it cannot be started."""
+        self, command: list[str], *, folder: Path | None = None, log_file: Path | None = None, environment: Mapping[str, str] | None = None,
+        may_outlive: bool = False,
+    ) -> None:  # fmt: skip
+        """Start `command`; its messages for people are appended to `log_file`. Raises OSError where it cannot be started.
+
+        Args:
+            may_outlive: whether it goes on where the terminal that Blender was started from is closed.
+        """
         flags = 0
         if os.name == "nt":
             flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS | subprocess.CREATE_NO_WINDOW
@@ -36,7 +41,7 @@ class Process:
             errors = stack.enter_context(log_file.open("ab")) if log_file else subprocess.STDOUT
             self._popen = subprocess.Popen(
                 command, cwd=folder, env=dict(environment) if environment is not None else None, creationflags=flags,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+                start_new_session=may_outlive, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
             )  # fmt: skip
         if os.name == "posix":
             # Blender stays usable; a process that is gone already needs no priority.
@@ -95,6 +100,30 @@ class Process:
         self._deadline = time.monotonic() + GRACE
         self._popen.send_signal(signal.CTRL_BREAK_EVENT if os.name == "nt" else signal.SIGTERM)
 
+    def dismiss(self, then: Callable[[], None]) -> threading.Thread:
+        """Let go of the process without waiting: the thread that is returned does so, ends it if need be, and calls `then`."""
+
+        def wait() -> None:
+            self.close()
+            then()
+
+        thread = threading.Thread(target=wait, name="brushflow-reaper", daemon=True)
+        thread.start()
+        return thread
+
+    def release(self) -> None:
+        """Let go of the process and let it run; without --supervised the engine does not mind the end of its input."""
+        assert self._popen.stdin
+        with contextlib.suppress(OSError):
+            self._popen.stdin.close()
+        # While Blender runs it reaps the process, which would stay in the system's table otherwise.
+        threading.Thread(target=self._popen.wait, name="brushflow-reaper", daemon=True).start()
+
+    @property
+    def number(self) -> int:
+        """By which the system knows the process."""
+        return self._popen.pid
+
     def _send(self, text: bytes) -> None:
         assert self._popen.stdin
         with contextlib.suppress(OSError, ValueError):
@@ -111,3 +140,22 @@ class Process:
             return
         self._popen.kill()
         self._popen.wait()
+
+
+def is_running(number: int, argument: str) -> bool:
+    """Whether the process `number` is one that was started with `argument`; numbers of ended processes are given out again."""
+    if Path("/proc/self/cmdline").is_file():
+        try:
+            return argument in Path(f"/proc/{number}/cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
+        except OSError:
+            return False
+    if os.name == "nt":
+        # Windows does not tell the arguments without a library of its own.
+        question, wanted = ["tasklist", "/FI", f"PID eq {number}", "/NH"], "python"
+    else:
+        question, wanted = ["ps", "-ww", "-p", str(number), "-o", "args="], argument
+    try:
+        answer = subprocess.run(question, capture_output=True, text=True, check=False, timeout=5)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return wanted in answer.stdout

@@ -244,6 +244,13 @@ class BrushflowSettings(bpy.types.PropertyGroup):
         name="Mute Original", description="Mute the strip once a painted version of all of it lies above", default=True, options=_PLAIN
     )
 
+    keep_running: BoolProperty(
+        name="Keep Running",
+        description="Let the engine go on when Blender is closed or another project is opened. "
+        "Stylize then finds the frames that it has painted, and takes over if it still paints",
+        options=_PLAIN,
+    )
+
     job_id: StringProperty(options=_HIDDEN)
     job_strip: StringProperty(options=_HIDDEN)
     """The strip's name when it was given its job id: tells an original from its duplicate."""

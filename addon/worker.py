@@ -8,10 +8,14 @@ timer pumps it, and `blender -b`, which waits.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import logging
+import os
 import shutil
+import signal
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -23,7 +27,7 @@ import bpy
 from . import Refused, result, runtime, source
 from .motion import estimated
 from .order import Order
-from .process import Process
+from .process import Process, is_running
 
 __all__ = [
     "JOBS",
@@ -34,6 +38,7 @@ __all__ = [
     "enqueue",
     "headline",
     "job_of",
+    "left_running",
     "original_of",
     "outcome",
     "redraw",
@@ -49,6 +54,8 @@ INTERVAL = 0.1
 """Seconds between two looks at the processes."""
 GROWTH = 2.0
 """Least number of seconds between two looks at the painted frames: each makes Blender read those anew that it shows."""
+FAREWELL = 2.0
+"""Most seconds that Blender waits for processes when it is closed; an engine that takes longer ends by itself."""
 FAILED, CANCELLED = 1, 130
 """Exit codes of the engine."""
 
@@ -94,10 +101,12 @@ _numbers = itertools.count(1)
 class Job:
     """One strip on its way through the processes."""
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: Order, *, keep_running: bool = False) -> None:
         self.number = next(_numbers)
         """Tells the jobs of this Blender apart."""
         self.order = order
+        self.keep_running = keep_running
+        """Whether the engine outlives the project and Blender."""
         self.state = "waiting"
         """waiting, rendering, starting, painting, canceling; at the end done, failed or cancelled."""
         self.progress = Progress()
@@ -107,6 +116,8 @@ class Job:
         self.listener: Callable[[Job], None] | None = None
         """Called after every message."""
         self._process: Process | None = None
+        self._asked_leftover = 0.0
+        """When an engine that was left running in the job's folder was last asked to end."""
         self._canceled = False
         self._delivered: set[int] = set()
         """Content frames that are painted."""
@@ -119,6 +130,11 @@ class Job:
     @property
     def ended(self) -> bool:
         return self.exit_code is not None
+
+    @property
+    def takes_over(self) -> bool:
+        """Whether the job waits for an engine that was left running."""
+        return self._asked_leftover > 0
 
     @property
     def has_log(self) -> bool:
@@ -187,23 +203,34 @@ class Job:
         self._canceled = True
         if self._process is None:
             self._end("cancelled", CANCELLED)
-        elif self.state == "rendering":
+        elif self.state == "rendering" or self.keep_running:
             self._process.interrupt()
         else:
             self._process.cancel()
         if not self.ended:
             self.state = "canceling"
 
-    def abandon(self) -> None:
-        """End the job's process now, for the project or the add-on goes away; finished frames stay."""
-        if self._process is not None and not self.ended:
-            if self.state == "rendering":
-                self._process.interrupt()
-            self._process.close()
-            self._end("cancelled", CANCELLED)
+    def abandon(self) -> threading.Thread | None:
+        """End the job's process, for the project or the add-on goes away, unless it is to keep running; finished frames stay.
+
+        Returns at once; the thread ends when the process has.
+        """
+        process, self._process = self._process, None
+        if process is None or self.ended:
+            return None
+        if self.keep_running and self.state in ("starting", "painting"):
+            process.release()
+            self.state, self.exit_code = "cancelled", CANCELLED
+            return None
+        if self.state == "rendering":
+            process.interrupt()
+        self._end("cancelled", CANCELLED)
+        return process.dismiss(lambda: shutil.rmtree(self.order.extracted, ignore_errors=True))
 
     def _start(self) -> None:
         order = self.order
+        if not self._took_over():
+            return
         if order.tasks:
             self.state = "rendering"
             command = source.extraction_command(order.tasks, self._project)
@@ -211,13 +238,30 @@ class Job:
         else:
             self._start_engine()
 
+    def _took_over(self) -> bool:
+        """Whether no engine is left running in the job's folder; one that is gets asked to end."""
+        now = time.monotonic()
+        if self._asked_leftover and now - self._asked_leftover < 1.0:
+            return False
+        if (number := left_running(self.order.folder)) is None:
+            return True
+        self._asked_leftover = now
+        with contextlib.suppress(OSError):
+            os.kill(number, signal.SIGTERM)
+        return False
+
     def _start_engine(self) -> None:
         order = self.order
         self.state = "starting"
         self.progress = Progress(warnings=self.progress.warnings)
         order.job_file.write_text(json.dumps(order.description(), indent=2), encoding="utf-8")
-        command = runtime.engine_command("run", "--supervised", str(order.job_file))
-        self._process = Process(command, folder=order.folder, log_file=order.log_file, environment=runtime.clean_environment())
+        command = runtime.engine_command("run", "--json" if self.keep_running else "--supervised", str(order.job_file))
+        self._process = Process(
+            command, folder=order.folder, log_file=order.log_file, environment=runtime.clean_environment(), may_outlive=self.keep_running
+        )
+        if self.keep_running:
+            _marker(order.folder).parent.mkdir(exist_ok=True)
+            _marker(order.folder).write_text(str(self._process.number), encoding="utf-8")
 
     def _handle(self, message: dict[str, Any]) -> None:
         progress = self.progress
@@ -302,8 +346,24 @@ class Job:
         if self._process is not None:
             self._process.close()
         shutil.rmtree(self.order.extracted, ignore_errors=True)
+        if self.keep_running:
+            _marker(self.order.folder).unlink(missing_ok=True)
         if self.listener:
             self.listener(self)
+
+
+def _marker(folder: Path) -> Path:
+    """Where the number of an engine is noted that may be left running."""
+    return folder / "cache" / "engine.pid"
+
+
+def left_running(folder: Path) -> int | None:
+    """The number of the engine that was left running on the job in `folder`; None where there is none."""
+    try:
+        number = int(_marker(folder).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return number if is_running(number, str(folder / "job.json")) else None
 
 
 def headline(job: Job) -> str:
@@ -311,7 +371,7 @@ def headline(job: Job) -> str:
     progress = job.progress
     match job.state:
         case "waiting":
-            return "Waiting for another strip"
+            return "Taking over from the engine that was left running" if job.takes_over else "Waiting for another strip"
         case "rendering":
             what = {"frames": "strip", "matte": "matte", "vectors": "motion"}[progress.reading]
             if not progress.index:
@@ -341,7 +401,7 @@ def outcome(job: Job) -> tuple[set[Any], str]:
             return {"ERROR"}, f"{progress.message} {progress.hint}".strip()
         case "cancelled":
             return {"WARNING"}, "Canceled; finished frames were kept."
-    return {"INFO"}, f"Painted {progress.painted} frames and kept {progress.kept}"
+    return {"INFO"}, headline(job)
 
 
 def as_time(seconds: float) -> str:
@@ -444,10 +504,10 @@ def run(job: Job) -> None:
 
 
 @bpy.app.handlers.persistent
-def _abandon_all(*_: object) -> None:
-    for job in JOBS:
-        job.abandon()
+def _abandon_all(*_: object) -> list[threading.Thread]:
+    ending = [thread for job in JOBS if (thread := job.abandon())]
     JOBS.clear()
+    return ending
 
 
 @bpy.app.handlers.persistent
@@ -466,6 +526,8 @@ def unregister() -> None:
     bpy.app.handlers.redo_post.remove(_undone)
     bpy.app.handlers.undo_post.remove(_undone)
     bpy.app.handlers.load_pre.remove(_abandon_all)
-    _abandon_all()
+    deadline = time.monotonic() + FAREWELL
+    for thread in _abandon_all():
+        thread.join(max(0.0, deadline - time.monotonic()))
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)

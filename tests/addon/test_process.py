@@ -103,3 +103,16 @@ def test_a_process_runs_at_lower_priority_than_blender(start: Callable[..., Any]
     program = """import os, time; time.sleep(0.5); print('{"event": "e", "nice": %d}' % os.getpriority(os.PRIO_PROCESS, 0))"""
     messages, _ = finish(start(program))
     assert messages[0]["nice"] > os.getpriority(os.PRIO_PROCESS, 0)
+
+
+def test_a_process_is_known_again_by_its_number_and_an_argument(start: Callable[..., Any]) -> None:
+    from bl_ext.user_default.brushflow.addon.process import Process, is_running
+
+    process = Process([sys.executable, "-c", "import sys; sys.stdin.read()", "job.json"], may_outlive=True)
+    try:
+        assert is_running(process.number, "job.json")
+        if os.name == "posix":
+            assert not is_running(process.number, "other.json")
+    finally:
+        process.close()
+    assert not is_running(process.number, "job.json")

@@ -273,3 +273,79 @@ def test_the_timer_carries_a_job_to_its_end_in_a_window_with_a_sequencer(
     assert job.state == "done"
     assert len(scene.sequence_editor.strips["shot [stripes]"].elements) == 3
     assert worker.current() is None
+
+
+_PATIENT = """
+import os, pathlib, signal, sys, threading, time
+if "--supervised" in sys.argv:
+    threading.Thread(target=lambda: sys.stdin.readline() or os._exit(130), daemon=True).start()
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
+print({ready!r}, flush=True)
+while True:
+    pathlib.Path("alive").write_text(str(time.time()))
+    time.sleep(0.05)
+"""
+
+
+@pytest.fixture
+def patient_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In the place of the engine a program that goes on until it is told to end."""
+    from bl_ext.user_default.brushflow.addon import runtime
+
+    core = tmp_path / "engine.py"
+    core.write_text(_PATIENT.format(ready=READY))
+    monkeypatch.setattr(runtime, "CORE", core)
+
+
+def until(job: Any, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        job.update()
+        time.sleep(0.01)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a Windows process tells nobody its arguments")
+def test_an_engine_that_keeps_running_outlives_the_project_and_the_next_job_takes_over(
+    worker: Any, scene: Any, strip: Any, patient_engine: None
+) -> None:
+    from bl_ext.user_default.brushflow.addon.order import take
+
+    job = worker.Job(take(scene, strip), keep_running=True)
+    job.prepare()
+    until(job, lambda: job.state == "painting")
+    folder = job.order.folder
+    worker.JOBS.append(job)
+    worker._abandon_all()
+    before = (folder / "alive").stat().st_mtime_ns
+    time.sleep(0.5)
+    assert (folder / "alive").stat().st_mtime_ns > before
+    assert worker.left_running(folder) is not None
+    second = worker.Job(take(scene, strip))
+    second.prepare()
+    second.update()
+    assert (second.state, worker.headline(second)) == ("waiting", "Taking over from the engine that was left running")
+    until(second, lambda: second.state == "painting")
+    assert worker.left_running(folder) is None
+    second.abandon().join(30)
+
+
+def test_an_engine_that_keeps_running_can_be_canceled(worker: Any, scene: Any, strip: Any, patient_engine: None) -> None:
+    from bl_ext.user_default.brushflow.addon.order import take
+
+    job = worker.Job(take(scene, strip), keep_running=True)
+    job.prepare()
+    until(job, lambda: job.state == "painting")
+    job.cancel()
+    finish(job)
+    assert job.state == "cancelled"
+    assert not (job.order.folder / "cache" / "engine.pid").exists()
+
+
+def test_opening_another_project_does_not_wait_for_the_engine(painting_job: Any, worker: Any) -> None:
+    begun = time.monotonic()
+    (thread,) = worker._abandon_all()
+    assert time.monotonic() - begun < 0.1
+    assert worker.JOBS == []
+    thread.join(30)
+    assert not thread.is_alive()
