@@ -223,7 +223,7 @@ class SEQUENCER_OT_brushflow_version(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         strip = active_strip(context)
-        count = len(versions.results_of(strip)) if strip else 0
+        count = len(versions.versions_of(strip)) if strip else 0
         if count < 2:
             cls.poll_message_set("The strip has only one painted version." if count else "Select a strip that has painted versions.")
         return count > 1

@@ -143,8 +143,8 @@ def take(
     motion = find_motion(strip, settings, varying, source.timeline_frames)
     runtime.find_python()
 
-    name = file_name(strip.name)
     job_id = claim_job_id(scene, strip)
+    name = file_name(group.folder_name)
     wanted = _Wanted(source, styles, matte, motion, settings, varying)
     version, folder = _choose_version(absolute(group.output) / name, name, job_id, wanted, existing or group.existing)
     past = _job_in(folder) or {}

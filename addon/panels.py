@@ -72,10 +72,9 @@ def _draw_result(layout: bpy.types.UILayout, strip: bpy.types.Strip, width: int)
 
 
 def _draw_versions(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
-    versions_of = versions.results_of(strip)
-    if len(versions_of) < 2:
+    if len(versions.versions_of(strip)) < 2:
         return
-    seen = [str(version.brushflow.version) for version in versions_of if not version.mute]
+    seen = [str(result.brushflow.version) for result in versions.results_of(strip) if not result.mute]
     row = layout.row(align=True)
     row.operator("sequencer.brushflow_version", text="", icon="TRIA_LEFT").direction = "PREVIOUS"
     row.label(text=f"Version {seen[-1]} is seen" if seen else "No version is seen")

@@ -254,6 +254,8 @@ class BrushflowSettings(bpy.types.PropertyGroup):
     job_id: StringProperty(options=_HIDDEN)
     job_strip: StringProperty(options=_HIDDEN)
     """The strip's name when it was given its job id: tells an original from its duplicate."""
+    folder_name: StringProperty(options=_HIDDEN)
+    """The strip's name when its painted frames got a folder: renaming it does not lose them."""
     source_job: StringProperty(options=_HIDDEN)
     source_strip: StringProperty(
         name="Painted From", description="Strip that this result was painted from; empty for other strips", options=_HIDDEN
@@ -331,7 +333,8 @@ def claim_job_id(scene: bpy.types.Scene, strip: bpy.types.Strip) -> str:
     if not group.job_id or (group.job_id in taken and strip.name != group.job_strip):
         project = Path(bpy.data.filepath).name
         made = (hashlib.sha256(f"{project}\n{scene.name}\n{strip.name}\n{turn}".encode()).hexdigest()[:12] for turn in itertools.count())
-        group.job_id = next(one for one in made if one not in taken)
+        group.job_id, group.folder_name = next(one for one in made if one not in taken), strip.name
+    group.folder_name = group.folder_name or group.job_strip or strip.name
     group.job_strip = strip.name
     return str(group.job_id)
 

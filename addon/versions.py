@@ -32,6 +32,7 @@ __all__ = [
     "show",
     "source_of",
     "step",
+    "versions_of",
 ]
 
 
@@ -42,6 +43,11 @@ def results_of(strip: bpy.types.Strip) -> list[Any]:
     scene: Any = strip.id_data
     found = [other for other in strips_of(scene) if other.brushflow.source_strip and other.brushflow.source_job == job_id]
     return sorted(found, key=lambda other: other.brushflow.version) if job_id else []
+
+
+def versions_of(strip: bpy.types.Strip) -> list[int]:
+    """The numbers of the painted versions of a strip."""
+    return sorted({result.brushflow.version for result in results_of(strip)})
 
 
 def source_of(result: bpy.types.Strip) -> bpy.types.Strip | None:
@@ -60,20 +66,21 @@ def original(scene: bpy.types.Scene, job_id: str, name: str) -> bpy.types.Strip 
 
 def step(strip: bpy.types.Strip, by: int) -> bpy.types.Strip:
     """Let the version be seen that lies `by` after the one that is seen, round the whole list, and no other."""
-    versions = results_of(strip)
-    seen = [index for index, version in enumerate(versions) if not version.mute]
+    results, numbers = results_of(strip), versions_of(strip)
+    seen = [numbers.index(result.brushflow.version) for result in results if not result.mute]
     # Where none is seen, the next is the first and the previous is the last.
     start = seen[-1] if seen else (-1 if by > 0 else 0)
-    chosen = versions[(start + by) % len(versions)]
+    wanted = numbers[(start + by) % len(numbers)]
+    chosen: bpy.types.Strip = next(result for result in results if result.brushflow.version == wanted)
     show(chosen)
-    return chosen  # type: ignore[no-any-return]
+    return chosen
 
 
 def show(result: bpy.types.Strip) -> None:
-    """Let this version be seen and no other of the same strip; locked strips stay as they are."""
-    for version in results_of(result):
-        if not version.lock:
-            version.mute = version != result
+    """Let the version be seen that `result` shows, all parts of it if it was cut, and no other; locked strips stay as they are."""
+    for other in results_of(result):
+        if not other.lock:
+            other.mute = other.brushflow.version != result.brushflow.version
 
 
 def load_settings(result: Any) -> tuple[bpy.types.Strip, list[str]]:
@@ -138,7 +145,8 @@ def _job_in(folder: Path) -> dict[str, Any]:
 
 def base_folder(strip: bpy.types.Strip) -> Path:
     """The folder of a strip's first version; the others lie in it."""
-    return absolute(strip.brushflow.output) / file_name(strip.name)
+    group = strip.brushflow
+    return absolute(group.output) / file_name(group.folder_name or strip.name)
 
 
 def caches(base: Path, job_id: str, busy: Collection[Path] = ()) -> list[Path]:

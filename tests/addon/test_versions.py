@@ -175,3 +175,28 @@ def test_the_cache_is_measured_beside_the_drawing_and_cleared_but_for_strangers_
 )
 def test_sizes_are_written_as_people_read_them(versions: Any, size: float, words: str) -> None:
     assert versions.in_words(size) == words
+
+
+def test_a_version_that_was_cut_in_two_is_swapped_as_a_whole(versions: Any, strip: Any, painted: Callable[..., Any]) -> None:
+    first = painted()
+    half = first.split(11, "SOFT")
+    strip.brushflow_style_weight = 50
+    second = painted()
+    assert (versions.versions_of(strip), seen(first, half, second)) == ([1, 2], [False, False, True])
+    versions.step(strip, 1)
+    assert seen(first, half, second) == [True, True, False]
+
+
+def test_a_strip_that_is_renamed_goes_on_in_its_folder(
+    versions: Any, strip: Any, painted: Callable[..., Any], scene: Any, project: Path
+) -> None:
+    from bl_ext.user_default.brushflow.addon.order import take
+
+    painted()
+    for name in ("renamed", "renamed again"):
+        strip.name = name
+        order = take(scene, strip)
+        assert (order.folder, order.name, order.version) == (project.parent / "brushflow" / "shot", "shot", 1)
+        assert versions.caches(versions.base_folder(strip), strip.brushflow.job_id)
+    duplicate = strip.split(11, "SOFT")
+    assert take(scene, duplicate).name == "renamed again.001"
