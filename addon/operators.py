@@ -197,7 +197,9 @@ class SEQUENCER_OT_brushflow_reveal(bpy.types.Operator):
             return None
         if strip.brushflow.source_strip:
             return str(absolute(strip.directory))
-        job = worker.job_of(strip)
+        job, results = worker.job_of(strip), versions.results_of(strip)
+        if job is None and results:
+            return str(absolute(results[-1].directory))
         return str(job.order.folder) if job else None
 
     def execute(self, context: bpy.types.Context) -> set[Any]:

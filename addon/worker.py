@@ -171,8 +171,8 @@ class Job:
                         self.listener(self)
                 if not self.ended and (code := self._process.exit_code) is not None and not _hands_off():
                     self._process_ended(code)
-        except (OSError, Refused) as error:
-            self._end("failed", FAILED, str(error))
+        except (OSError, RuntimeError, Refused) as error:  # RuntimeError: an operator of Blender's
+            self._end("failed", FAILED, str(error).strip())
         return heard or self.state != before
 
     def grow(self) -> None:
@@ -192,7 +192,7 @@ class Job:
             if self.is_laid and result.find_result(bpy.data.scenes[order.source.scene], order.job_id, order.version) is None:
                 return
             self.is_laid = result.lay_part(order, self._delivered) is not None
-        except (KeyError, Refused) as problem:
+        except (KeyError, RuntimeError, Refused) as problem:
             # Said when the job is done, if there is still no scene or no room.
             log.info("%s: %s", order.source.strip, problem)
 
@@ -438,9 +438,8 @@ def _hands_off() -> bool:
     """Whether the project must not be changed now: it is being rendered, or the user drags strips."""
     if bpy.app.is_job_running("RENDER"):
         return True
-    dragging = ("TRANSFORM_OT_", "SEQUENCER_OT_")
-    windows = bpy.context.window_manager.windows
-    return any(operator.bl_idname.startswith(dragging) for window in windows for operator in window.modal_operators)
+    names = [operator.bl_idname for window in bpy.context.window_manager.windows for operator in window.modal_operators]
+    return any(name.startswith(("TRANSFORM_OT_", "SEQUENCER_OT_")) and "_brushflow_" not in name for name in names)
 
 
 def enqueue(job: Job) -> None:
