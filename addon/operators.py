@@ -282,14 +282,21 @@ class SEQUENCER_OT_brushflow_clear_cache(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        strip = active_strip(context)
-        painted = strip is not None and bool(strip.brushflow.job_id)
+        painted = cls._strip(context) is not None
         if not painted:
             cls.poll_message_set("Select a strip that was painted.")
         return painted
 
-    def execute(self, context: bpy.types.Context) -> set[Any]:
+    @staticmethod
+    def _strip(context: bpy.types.Context) -> bpy.types.Strip | None:
+        """The strip that was painted: the active one, or the source of the active one."""
         strip = active_strip(context)
+        if strip is not None and strip.brushflow.source_strip:
+            strip = versions.source_of(strip)
+        return strip if strip is not None and strip.brushflow.job_id else None
+
+    def execute(self, context: bpy.types.Context) -> set[Any]:
+        strip = self._strip(context)
         assert strip
         painted = [job.order.folder for job in worker.JOBS if not job.ended]
         base = versions.base_folder(strip)

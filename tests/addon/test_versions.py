@@ -165,6 +165,7 @@ def test_the_cache_is_measured_beside_the_drawing_and_cleared_but_for_strangers_
     while meter.is_busy and time.monotonic() < deadline:
         time.sleep(0.01)
     assert meter.used(base, job_id) == 3000 + (folder / "cache" / "state").stat().st_size
+    strip.id_data.sequence_editor.active_strip = versions.results_of(strip)[0]
     bpy.ops.sequencer.brushflow_clear_cache()
     assert not (folder / "cache").exists() and (stranger / "cache").exists()
     assert len(list(folder.glob("*.exr"))) == 2

@@ -76,12 +76,15 @@ def test_a_canceled_job_keeps_its_frames_and_the_same_settings_go_on(worker: Any
     assert worker.headline(job) == "Canceling"
     pump(worker, lambda: job.ended)
     assert (job.state, job.exit_code) == ("cancelled", 130)
-    assert list(scene.sequence_editor.strips.keys()) == ["shot"]
+    strips = scene.sequence_editor.strips
+    assert len(strips["shot [stripes]"].elements) in (1, 2)
+    assert not strips["shot"].mute
     assert job.order.frame_file(1).is_file()
     assert not job.order.frame_file(3).is_file()
 
-    again = worker.Job(take(scene, scene.sequence_editor.strips["shot"]))
+    again = worker.Job(take(scene, strips["shot"]))
     worker.run(again)
+    assert (len(strips), len(strips["shot [stripes]"].elements)) == (2, 3)
     assert (again.state, again.progress.kept + again.progress.painted) == ("done", 3)
     assert again.progress.kept >= 1
 
@@ -94,6 +97,26 @@ def test_a_job_ends_with_the_project_it_belongs_to(worker: Any, new_job: Callabl
     pump(worker, lambda: job.progress.iteration > 0)
     bpy.ops.wm.read_homefile(app_template="")
     assert (job.state, worker.JOBS) == ("cancelled", [])
+
+
+def test_an_engine_that_is_to_keep_running_paints_on_when_the_project_is_closed(
+    worker: Any, project: Path, scene: Any, new_job: Callable[..., Any]
+) -> None:
+    import bpy
+    from bl_ext.user_default.brushflow.addon.order import take
+
+    new_job(iterations=40)
+    job = worker.Job(take(scene, scene.sequence_editor.strips["shot"]), keep_running=True)
+    bpy.ops.wm.save_mainfile()
+    worker.enqueue(job)
+    pump(worker, lambda: job.progress.iteration > 0)
+    folder = job.order.folder
+    bpy.ops.wm.open_mainfile(filepath=str(project))
+    pump(worker, lambda: worker.left_running(folder) is None)
+    scene = bpy.context.scene
+    again = worker.Job(take(scene, scene.sequence_editor.strips["shot"]))
+    worker.run(again)
+    assert (again.state, again.progress.kept, again.progress.painted) == ("done", 3, 0)
 
 
 def test_the_command_saves_the_project_and_tells_its_progress(
