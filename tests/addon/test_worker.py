@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -349,3 +350,42 @@ def test_opening_another_project_does_not_wait_for_the_engine(painting_job: Any,
     assert worker.JOBS == []
     thread.join(30)
     assert not thread.is_alive()
+
+
+def test_watching_a_job_and_showing_its_frames_takes_little_of_blenders_time(
+    worker: Any, scene: Any, project: Path, footage: Callable[..., list[Path]], image_strip: Callable[..., Any], painting: Path,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+) -> None:  # fmt: skip
+    import bpy
+    from bl_ext.user_default.brushflow.addon import runtime
+    from bl_ext.user_default.brushflow.addon.order import take
+
+    count = 100
+    (plate,) = footage(1)
+    files = [plate.with_name(f"long_{number:04d}.png") for number in range(1, count + 1)]
+    for path in files:
+        shutil.copy(plate, path)
+    strip = image_strip(files=files)
+    strip.brushflow.styles.add().path = str(painting)
+    iteration = {"event": "iteration", "iteration": 1, "limit": 2, "losses": {"total": 9.0}}
+    lines = [READY.replace("3", str(count))]
+    lines += [json.dumps(each) for frame in range(1, count + 1) for each in (started(frame), iteration, finished(frame))]
+    core = tmp_path / "engine.py"
+    core.write_text(f"import time\nfor line in {lines!r}: print(line, flush=True); time.sleep(0.005)\n")
+    monkeypatch.setattr(runtime, "CORE", core)
+    # Far more often than a person sees it.
+    monkeypatch.setattr(worker, "GROWTH", 0.05)
+    job = worker.Job(take(scene, strip))
+    worker.enqueue(job)
+    bpy.app.timers.unregister(worker._tick)
+    paint(job.order, *range(1, count + 1))
+    worker._tick()  # starts the engine
+    spent = []
+    while not job.ended:
+        begun = time.thread_time()
+        worker._tick()
+        spent.append(time.thread_time() - begun)
+        time.sleep(0.01)
+    assert job.state == "done"
+    spent.sort()
+    assert (spent[int(0.99 * len(spent))] < 0.010, spent[-1] < 0.050) == (True, True), spent[-5:]
