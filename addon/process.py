@@ -46,7 +46,7 @@ class Process:
         if os.name == "posix":
             # Blender stays usable; a process that is gone already needs no priority.
             with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, self._popen.pid, 10)
+                os.setpriority(os.PRIO_PROCESS, self._popen.pid, min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19))
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._drained = False
         self._deadline: float | None = None
