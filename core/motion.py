@@ -13,9 +13,9 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import read_array, write_array
 from .consistency import chained, mask
 from .content import Content
-from .files import atomic
 from .flow import FlowEstimator
 from .flow_files import GivenFlow
 
@@ -67,7 +67,7 @@ class EstimatedMotion:
         reliable = _load(path, flow.shape[:2])
         if reliable is None:
             reliable = mask(flow, inverse, self._kind)
-            _save(path, reliable)
+            write_array(path, reliable)
         return Motion(flow, reliable)
 
     def _flow(self, here: Content, there: Content) -> Array:
@@ -75,7 +75,7 @@ class EstimatedMotion:
         flow = _load(path, (*here.working.shape[:2], 2))
         if flow is None:
             flow = self._estimator.estimate(here.working, there.working)
-            _save(path, flow)
+            write_array(path, flow)
         return flow
 
     def _path(self, what: str, here: Content, there: Content) -> Path:
@@ -119,13 +119,8 @@ def _load(path: Path, shape: tuple[int, ...]) -> Array | None:
     if not path.is_file():
         return None
     try:
-        kept: Array = np.load(path, allow_pickle=False)
+        kept = read_array(path)
     except (OSError, ValueError, EOFError):
         logger.warning("%s is damaged and is made anew", path)
         return None
     return kept if kept.shape == shape and kept.dtype == np.float32 else None
-
-
-def _save(path: Path, array: Array) -> None:
-    with atomic(path) as partial:
-        np.save(partial, array, allow_pickle=False)

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .files import atomic, remove_partial
+from .arrays import read_array, write_array
+from .files import remove_partial
 
 __all__ = ["State"]
 
@@ -32,14 +33,12 @@ class State:
 
     def load(self, pass_number: int, number: int, fingerprint: str) -> Array:
         """(H, W, 3); raises OSError where it is not there."""
-        loaded: Array = np.load(self._path(pass_number, number, fingerprint), allow_pickle=False)
-        return loaded
+        return read_array(self._path(pass_number, number, fingerprint))
 
     def save(self, pass_number: int, number: int, fingerprint: str, result: Array) -> None:
         """Keep a result in place of any other of this frame and pass."""
         path = self._path(pass_number, number, fingerprint)
-        with atomic(path) as partial:
-            np.save(partial, result, allow_pickle=False)
+        write_array(path, result)
         for other in self._folder.glob(f"{glob.escape(self._name)}_{number:04d}.pass{pass_number}.*.npy"):
             if other != path:
                 other.unlink(missing_ok=True)
