@@ -22,7 +22,7 @@ from .motion import Motion, find_motion
 from .properties import absolute, claim_job_id, exact, per_frame, settings_of
 from .source import Source, file_name, find_source
 
-__all__ = ["Existing", "Order", "styles_of", "take"]
+__all__ = ["Existing", "Order", "job_in", "styles_of", "take"]
 
 Existing = Literal["VERSION", "REPLACE", "OVERWRITE"]
 """What becomes of frames painted with other settings; OVERWRITE paints those of the same settings again, too."""
@@ -147,7 +147,7 @@ def take(
     name = file_name(group.folder_name)
     wanted = _Wanted(source, styles, matte, motion, settings, varying)
     version, folder = _choose_version(absolute(group.output) / name, name, job_id, wanted, existing or group.existing)
-    past = _job_in(folder) or {}
+    past = job_in(folder) or {}
     plan = past.get("plan", {}) if wanted.same_as(past) and past["settings"] == settings else {}
     title = f"{strip.name} [{Path(styles[0]['path']).stem}]" + (f" v{version:03d}" if version > 1 else "")
     return Order(
@@ -234,7 +234,7 @@ def _choose_version(base: Path, name: str, job_id: str, wanted: _Wanted, existin
     own: list[tuple[int, Path]] = []
     for version in itertools.count(1):
         folder = base if version == 1 else base / f"v{version:03d}"
-        past = _job_in(folder)
+        past = job_in(folder)
         if past is None and not _has_frames(folder, name):
             return own[-1] if own and existing != "VERSION" else (version, folder)
         if past is not None and past.get("id") == job_id:
@@ -249,7 +249,8 @@ def _has_frames(folder: Path, name: str) -> bool:
     return any(re.fullmatch(rf"{re.escape(name)}_\d+", path.stem) for path in folder.glob("*.exr"))
 
 
-def _job_in(folder: Path) -> dict[str, Any] | None:
+def job_in(folder: Path) -> dict[str, Any] | None:
+    """The job that was left in a folder of painted frames; None where there is none that can be read."""
     try:
         job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

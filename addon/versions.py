@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import threading
 import time
@@ -16,6 +15,7 @@ import bpy
 
 from ..core.settings import SettingsError, specs
 from . import Refused
+from .order import job_in
 from .properties import absolute, apply, keyframed, stored_path, strips_of
 from .source import file_name
 
@@ -92,7 +92,7 @@ def load_settings(result: Any) -> tuple[bpy.types.Strip, list[str]]:
     if strip is None:
         raise Refused(f"The strip '{result.brushflow.source_strip}', which this one was painted from, is gone.")
     folder = absolute(result.directory)
-    job = _job_in(folder)
+    job = job_in(folder) or {}
     try:
         values = {name: job["settings"][name] for name in specs() if name in job["settings"]}
         styles = [(style["path"], style.get("weight", 1.0), style.get("region", "inside").upper()) for style in job["styles"]]
@@ -135,14 +135,6 @@ def _load_matte(strip: bpy.types.Strip, entry: Mapping[str, Any] | None) -> list
     return [] if group.matte_strip else [f"The strip '{wanted}', which was its matte, is gone; choose another."]
 
 
-def _job_in(folder: Path) -> dict[str, Any]:
-    try:
-        job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return job if isinstance(job, dict) else {}
-
-
 def base_folder(strip: bpy.types.Strip) -> Path:
     """The folder of a strip's first version; the others lie in it."""
     group = strip.brushflow
@@ -154,7 +146,7 @@ def caches(base: Path, job_id: str, busy: Collection[Path] = ()) -> list[Path]:
     folders = [base, *sorted(base.glob("v[0-9]*"))]
     return [
         folder / "cache" for folder in folders
-        if folder not in busy and (folder / "cache").is_dir() and job_id and _job_in(folder).get("id") == job_id
+        if folder not in busy and (folder / "cache").is_dir() and job_id and (job_in(folder) or {}).get("id") == job_id
     ]  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from .flow import ESTIMATORS, FlowError, estimator
 from .flow_files import read_flo, write_flo
 from .frames import FrameError, read_image, write_gray
 from .job import SCHEMA, Content, Job, JobError, load_job, make_job
+from .numbering import has_placeholder
 from .settings import DEFAULT_PRESET, PRESETS, SettingsError, make_settings, parse, specs
 
 __all__ = ["main"]
@@ -70,8 +71,7 @@ def _stylize(options: argparse.Namespace) -> int:
         values["device"] = options.device
     settings = make_settings(values, options.preset)
     first, last = _range(options.frames)
-    place = {"pattern" if _is_pattern(options.content) else "path": options.content}
-    content = Content(**place, first=first, last=last, colorspace=options.colorspace)
+    content = Content(**_place(options.content), first=first, last=last, colorspace=options.colorspace)
     output = Path(options.output)
     existing = "resume" if options.resume else "overwrite" if options.overwrite else "error"
     with content.open() as source:
@@ -186,7 +186,7 @@ def _matte(options: argparse.Namespace) -> dict[str, Any] | None:
         if options.matte_invert:
             raise _Wrong("--matte-invert goes with --matte.")
         return None
-    place = {"source": "alpha"} if options.matte == "alpha" else {"pattern" if _is_pattern(options.matte) else "path": options.matte}
+    place = {"source": "alpha"} if options.matte == "alpha" else _place(options.matte)
     return {**place, "invert": options.matte_invert}
 
 
@@ -200,8 +200,9 @@ def _given_flow(options: argparse.Namespace) -> dict[str, Any] | None:
     return {"forward": options.flow_forward, "backward": options.flow_backward} if options.flow_forward else None
 
 
-def _is_pattern(text: str) -> bool:
-    return re.search(r"#|%\d*d", Path(text).name) is not None
+def _place(text: str) -> dict[str, Any]:
+    """A sequence by its pattern, anything else by its path."""
+    return {"pattern" if has_placeholder(Path(text).name) else "path": text}
 
 
 def _style(text: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from .files import atomic
 from .flow import FlowError
+from .numbering import Numbered, numbered
 
 __all__ = ["UNKNOWN", "GivenFlow", "read_flo", "read_flow", "read_vectors", "write_flo"]
 
@@ -35,7 +36,6 @@ _MAGIC = np.float32(202021.25)
 _HEADER = 12
 _LARGEST = 1 << 16  # pixels on a side
 _PAIRS = (("u", "v"), ("x", "y"), ("r", "g"))
-_PLACEHOLDER = re.compile(r"#+|%0?(\d*)d")
 _SKY = 1e9  # Blender's depth is 1e10 where there is nothing
 _FIRST_WITH_SKY = (5, 2)
 _AT_REST = 1e-3  # pixels
@@ -55,10 +55,12 @@ class GivenFlow:
         if (vectors is None) == (forward is None or backward is None) or (forward is None) != (backward is None):
             raise FlowError("Flow is given either as forward and backward files, both of them, or as vectors.")
         self._vectors = vectors is not None
-        self._patterns = {+1: vectors or forward or "", -1: vectors or backward or ""}
-        for pattern in self._patterns.values():
-            if len(_PLACEHOLDER.findall(Path(pattern).name)) != 1:
+        self._files: dict[int, tuple[Path, Numbered]] = {}
+        for toward, pattern in ((+1, vectors or forward or ""), (-1, vectors or backward or "")):
+            name = numbered(Path(pattern).name)
+            if name is None:
                 raise FlowError(f"{pattern} must hold the frame number once, as in flow_####.flo or flow_%04d.exr.")
+            self._files[toward] = Path(pattern).parent, name
 
     def check(self, numbers: Iterable[int]) -> None:
         """Raises FlowError that names the first file that a job over these frames needs and lacks; one file is read as a sample."""
@@ -97,11 +99,8 @@ class GivenFlow:
         return read_vectors(path)[0 if toward > 0 else 1] if self._vectors else read_flow(path)
 
     def _path(self, number: int, toward: int) -> Path:
-        path = Path(self._patterns[toward])
-        mark = _PLACEHOLDER.search(path.name)
-        assert mark
-        digits = len(mark[0]) if mark[0].startswith("#") else int(mark[1] or 1)
-        return path.with_name(f"{path.name[: mark.start()]}{number:0{digits}d}{path.name[mark.end() :]}")
+        folder, name = self._files[toward]
+        return folder / name.name(number)
 
     def _between(self, one: int, other: int) -> Iterator[Path]:
         for number in range(one, other):

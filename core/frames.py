@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from .color import HALF_MAXIMUM, srgb_to_linear
 from .files import atomic
+from .numbering import has_placeholder, numbered
 
 __all__ = [
     "MINIMUM_SIZE",
@@ -152,7 +153,7 @@ def open_source(
     if colorspace is not None:
         _checked_colorspace(colorspace, "The setting")
     location = Path(path if path is not None else pattern or "")
-    if pattern is not None or (not location.exists() and _PLACEHOLDER.search(location.name)):
+    if pattern is not None or (not location.exists() and has_placeholder(location.name)):
         return _Images(_of_pattern(location), first, last, colorspace)
     if location.is_dir():
         return _Images(_of_folder(location), first, last, colorspace)
@@ -399,8 +400,6 @@ def _reason(message: str) -> str:
 
 # ---- names and numbers ----
 
-_PLACEHOLDER = re.compile(r"#+|%0?(\d*)d")
-
 
 @dataclass(frozen=True)
 class _Sequence:
@@ -426,12 +425,10 @@ def _window(label: str, numbers: tuple[int, ...], first: int | None, last: int |
 
 
 def _of_pattern(pattern: Path) -> _Sequence:
-    found = list(_PLACEHOLDER.finditer(pattern.name))
-    if len(found) != 1:
+    found = numbered(pattern.name)
+    if found is None:
         raise FrameError(f"{pattern} must hold the frame number once, as in shot_####.png or shot_%04d.png.")
-    mark = found[0]
-    width = len(mark[0]) if mark[0].startswith("#") else int(mark[1] or 1)
-    prefix, suffix = pattern.name[: mark.start()], pattern.name[mark.end() :]
+    prefix, width, suffix = found
     expression = re.compile(rf"{re.escape(prefix)}(\d{{{width}}}|[1-9]\d{{{width},}}){re.escape(suffix)}")
     folder = pattern.parent
     if not folder.is_dir():

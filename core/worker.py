@@ -252,8 +252,9 @@ class _Run:
 
     def _keep(self, step: Step) -> bool:
         """Whether the result that is there already stays."""
-        attributes = self._attributes(step)
-        if self._job.output.existing != "resume" or attributes is None:
+        self._fingerprint(step)  # of which those of later steps are made
+        attributes = self._attributes(step) if self._job.output.existing == "resume" else None
+        if attributes is None:
             return False
         self._kept += step.pass_number == self._passes
         losses = {name: float(attributes.get(f"brushflow:loss_{name}", 0.0)) for name in ("total", *Objective.TERMS)}
