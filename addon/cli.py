@@ -19,7 +19,7 @@ from .order import Existing, Order, take
 from .properties import apply, strips_of
 from .source import obstacle
 
-__all__ = ["execute", "register", "unregister"]
+__all__ = ["execute", "make_parser", "register", "unregister"]
 
 WRONG_USE = 2
 
@@ -33,7 +33,8 @@ class _Parser(argparse.ArgumentParser):
         raise _WrongUse(f"{message[:1].upper()}{message[1:]}; {self.prog} --help lists what there is.")
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The command's options, from which docs/command-line.md has its table."""
     parser = _Parser(
         prog="blender -b FILE --command brushflow",
         description="Paint strips in the style of a picture and lay the results above them. Without --strip and --all: the active strip.",
@@ -71,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
 def execute(arguments: Sequence[str]) -> int:
     """Run the command; the exit code is the engine's: 0, 1 failed, 2 wrong use, 130 canceled."""
     try:
-        given = _parser().parse_args(arguments)
+        given = make_parser().parse_args(arguments)
         return _run(given)
     except _WrongUse as wrong:
         return _fail(str(wrong), WRONG_USE)

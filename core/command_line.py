@@ -28,7 +28,7 @@ from .job import SCHEMA, Content, Job, JobError, load_job, make_job
 from .numbering import has_placeholder
 from .settings import DEFAULT_PRESET, PRESETS, SettingsError, make_settings, parse, specs
 
-__all__ = ["main"]
+__all__ = ["make_parser", "main"]
 
 
 class _Wrong(Exception):
@@ -37,7 +37,7 @@ class _Wrong(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command of the command line and return its exit status."""
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     logging.basicConfig(level=logging.DEBUG if options.verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         return options.command(options)
@@ -324,7 +324,8 @@ def _print_facts(facts: dict[str, Any]) -> None:
 # The parser
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The engine's commands and their options, from which docs/command-line.md has its tables."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--json", action="store_true", help="print JSON, for programs")
     common.add_argument("--verbose", action="store_true", help="log everything to stderr")
@@ -355,43 +356,43 @@ def _parser() -> argparse.ArgumentParser:
     stylize.add_argument("--name", help="what the frames are called (default: as the content)")
     stylize.add_argument("--frames", metavar="A-B", help="first and last frame (default: all)")
     stylize.add_argument("--colorspace", metavar="NAME", help="color space of the content (default: as its files say)")
-    stylize.add_argument("--preset", metavar="NAME", help=f"{', '.join(PRESETS)} (default: {DEFAULT_PRESET})")
-    stylize.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="a setting; see below")
-    stylize.add_argument("--device", metavar="NAME", help="auto, cpu, cuda[:N], mps or xpu")
+    stylize.add_argument("--preset", metavar="NAME", help=f"settings to begin with: {', '.join(PRESETS)} (default: {DEFAULT_PRESET})")
+    stylize.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="a setting, laid over the preset")
+    stylize.add_argument("--device", metavar="NAME", help="where to compute: auto, cpu, cuda[:N], mps or xpu")
     existing = stylize.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="keep the frames that are there and fit")
     existing.add_argument("--overwrite", action="store_true", help="paint all frames anew")
     stylize.add_argument("--dry-run", action="store_true", help="check everything, write job.json and show the plan")
 
     run = command("run", _run, "Run job files; what is finished already is kept where the job says resume.")
-    run.add_argument("jobs", metavar="JOB.json", nargs="+")
+    run.add_argument("jobs", metavar="JOB.json", nargs="+", help="job files, painted one after the other")
     run.add_argument("--supervised", action="store_true", help="JSON events; the line 'cancel' or the end of the input cancels")
 
     flow = command("flow", _flow, "Estimate the optical flow from frame A to frame B.")
-    flow.add_argument("a", metavar="A")
-    flow.add_argument("b", metavar="B")
-    flow.add_argument("--output", metavar="F.flo", required=True)
-    flow.add_argument("--estimator", metavar="NAME", default="dis", help=", ".join(ESTIMATORS))
+    flow.add_argument("a", metavar="A", help="a frame")
+    flow.add_argument("b", metavar="B", help="another of the same size")
+    flow.add_argument("--output", metavar="F.flo", required=True, help="the file to write")
+    flow.add_argument("--estimator", metavar="NAME", default="dis", help=f"{', '.join(ESTIMATORS)} (default: dis)")
 
     reliable = command(
         "reliability", _reliability, "Write where a flow can be trusted: the paper's mask c as the reference program draws it."
     )
-    reliable.add_argument("--flow", metavar="AB.flo", required=True)
-    reliable.add_argument("--inverse", metavar="BA.flo", required=True)
-    reliable.add_argument("--output", metavar="M.png|M.pgm|M.exr", required=True)
+    reliable.add_argument("--flow", metavar="AB.flo", required=True, help="the flow in question, on the grid of frame A")
+    reliable.add_argument("--inverse", metavar="BA.flo", required=True, help="the flow back, on the grid of frame B")
+    reliable.add_argument("--output", metavar="M.png|M.pgm|M.exr", required=True, help="the picture to write: white is reliable")
     reliable.add_argument("--binary", action="store_true", help="without the soft edges")
 
     measure = command("evaluate", _evaluate, "Measure flicker, style and content of painted frames.")
-    measure.add_argument("--frames", metavar="PATTERN", required=True)
+    measure.add_argument("--frames", metavar="PATTERN", required=True, help="the painted frames")
     measure.add_argument("--flow", metavar="PATTERN", help="exact flow; number t points from frame t to t + 1")
     measure.add_argument("--mask", metavar="PATTERN", help="white where frame t is seen in t + 1 too")
     measure.add_argument("--content", metavar="PATTERN", help="the frames before painting")
-    measure.add_argument("--style", metavar="IMAGE")
+    measure.add_argument("--style", metavar="IMAGE", help="the painting")
 
     command("info", _info, "Versions, devices with memory, and the weights that are here.")
     weights = command("weights", _weights, "Fetch the network's weights into the user's cache, or check them.")
-    weights.add_argument("action", choices=("fetch", "verify"))
-    weights.add_argument("network", metavar="NAME", nargs="?", default="vgg16")
+    weights.add_argument("action", metavar="fetch|verify", choices=("fetch", "verify"), help="fetch them where they are missing, or check them")
+    weights.add_argument("network", metavar="NAME", nargs="?", default="vgg16", help="vgg16 or vgg19 (default: vgg16)")
     weights.add_argument("--file", metavar="FILE", help="take them from this .safetensors or .onnx file")
     return parser
 
