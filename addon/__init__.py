@@ -15,9 +15,9 @@ class Refused(Exception):
 
 
 def _modules() -> tuple[object, ...]:
-    from . import cli, menus, operators, panels, preferences, preview, preview_panel, properties, worker
+    from . import cli, menus, operators, panels, preferences, presets, preview, preview_panel, properties, worker
 
-    return (properties, preferences, operators, panels, preview, preview_panel, menus, cli, worker)
+    return (properties, preferences, operators, presets, panels, preview, preview_panel, menus, cli, worker)
 
 
 def register() -> None:

@@ -16,6 +16,7 @@ import bpy
 from ..core.settings import PRESETS, SettingsError, make_settings, parse
 from . import Refused, compat, worker
 from .order import Existing, Order, take
+from .presets import apply_preset, find
 from .properties import apply, strips_of
 from .source import obstacle
 
@@ -42,7 +43,7 @@ def make_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--scene", metavar="S", help="the scene whose strips are meant (default: the one in the sequencer)")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--strip", metavar="NAME", action="append", default=[], help="a strip to paint; may be given several times")
+    which.add_argument("--strip", metavar="NAME", action="append", default=[], help="a strip to paint")
     which.add_argument("--all", action="store_true", help="every strip with a painting; with --style, every strip that can be painted")
     add("--style", metavar="IMAGE[=WEIGHT]", action="append", default=[], help="a painting, instead of those of the strip")
     add("--style-outside", metavar="IMAGE[=WEIGHT]", action="append", default=[], help="a painting for outside of the matte")
@@ -51,7 +52,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--flow-forward", metavar="PATTERN", help="flow from each frame to the next, .flo or EXR, numbered like the painted frames")
     add("--flow-backward", metavar="PATTERN", help="flow from each frame to the one before")
     add("--vectors", metavar="PATTERN", help="EXR files with the Vector pass, instead of both")
-    add("--preset", metavar="P", choices=tuple(PRESETS), help=f"{', '.join(PRESETS)}; instead of the strip's own values")
+    add("--preset", metavar="P", help=f"{', '.join(PRESETS)}, or one of your own, by name or file; instead of the strip's own values")
     add("--set", metavar="K=V", action="append", default=[], help="a setting, instead of the strip's own")
     add(
         "--frames", metavar="A-B",
@@ -219,7 +220,9 @@ def _adjust(strip: bpy.types.Strip, given: argparse.Namespace) -> None:
         if not equals:
             raise _WrongUse(f"--set takes KEY=VALUE, not '{one}'.")
         values[name.strip()] = parse(name.strip(), text)
-    apply(strip, values, given.preset)
+    if given.preset:
+        apply_preset(strip, find(given.preset))
+    apply(strip, values)
     if given.output:
         strip.brushflow.output = _absolute(given.output)
     _adjust_matte(strip, given)

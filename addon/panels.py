@@ -16,6 +16,7 @@ from . import ADDON_ID, Refused, matte, motion, runtime, vectors, versions, work
 from .effect import remarks, without_effect
 from .operators import active_strip, chosen_strips
 from .preferences import draw_sentence
+from .presets import SEQUENCER_PT_brushflow_presets
 from .properties import absolute, flat_name, keyframed, settings_of, unchecked
 from .source import obstacle
 
@@ -40,6 +41,10 @@ class _Panel:
 class SEQUENCER_PT_brushflow(_Panel, bpy.types.Panel):
     bl_label = "Brushflow"
     bl_idname = "SEQUENCER_PT_brushflow"
+
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
+        if not obstacle(active_strip(context)):
+            SEQUENCER_PT_brushflow_presets.draw_panel_header(self.layout)
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout

@@ -31,12 +31,14 @@ __all__ = [
     "flat_name",
     "keyframed",
     "per_frame",
+    "preset_values",
     "register",
     "settings_of",
     "stored_path",
     "strips_of",
     "unchecked",
     "unregister",
+    "value_of",
 ]
 
 _CUSTOM = "custom"
@@ -99,18 +101,23 @@ def _stored(value: Any) -> Any:
     return ", ".join(f"{item:g}" if isinstance(item, float) else str(item) for item in value) if isinstance(value, (tuple, list)) else value
 
 
-def _value(name: str, stored: Any) -> Any:
+def value_of(name: str, stored: Any) -> Any:
     """The value of setting `name` from what its Blender property holds; raises SettingsError for text that is none."""
     if isinstance(stored, str) and spec(name).kind != "choice":
         return parse(name, stored)
     return exact(stored) if isinstance(stored, float) else stored
 
 
+def preset_values(name: str) -> dict[str, Any]:
+    """What one of the presets of `core.settings` sets, by the names of the settings."""
+    wanted = make_settings(preset=name)
+    return {touched: getattr(wanted, touched) for touched in _TOUCHED}
+
+
 def _matching_preset(group: "BrushflowSettings") -> int:
     stored = {name: getattr(group, name) for name in _TOUCHED}
     for index, preset in enumerate(_PRESETS):
-        wanted = make_settings(preset=preset)
-        if all(_same(getattr(wanted, name), value) for name, value in stored.items()):
+        if all(_same(value, stored[name]) for name, value in preset_values(preset).items()):
             return index
     return len(_PRESETS)
 
@@ -121,9 +128,8 @@ def _same(wanted: Any, stored: Any) -> bool:
 
 def _choose_preset(group: "BrushflowSettings", index: int) -> None:
     if index < len(_PRESETS):
-        wanted = make_settings(preset=_PRESETS[index])
-        for name in _TOUCHED:
-            setattr(group, name, _stored(getattr(wanted, name)))
+        for name, value in preset_values(_PRESETS[index]).items():
+            setattr(group, name, _stored(value))
 
 
 class BrushflowStyle(bpy.types.PropertyGroup):
@@ -276,7 +282,7 @@ def strips_of(scene: bpy.types.Scene) -> Iterable[bpy.types.Strip]:
 def unchecked(strip: bpy.types.Strip) -> dict[str, Any]:
     """The strip's settings by name as they are held, whether they go together or not."""
     return {
-        name: _value(name, getattr(strip, flat_name(name)) if one.animatable else getattr(strip.brushflow, name))
+        name: value_of(name, getattr(strip, flat_name(name)) if one.animatable else getattr(strip.brushflow, name))
         for name, one in specs().items()
     }
 
@@ -293,17 +299,15 @@ def keyframed(strip: bpy.types.Strip) -> set[str]:
     return {name for name in animatable() if compat.strip_path(strip, flat_name(name)) in paths}
 
 
-def apply(strip: bpy.types.Strip, values: Mapping[str, Any], preset: str | None = None) -> None:
-    """Lay a preset and `values` over the strip's settings; raises SettingsError, and changes nothing then."""
-    merged = {**(dict(PRESETS[preset].values) if preset in PRESETS else {}), **values}
-    wanted = make_settings({**settings_of(strip), **merged}, preset)
-    if preset is not None:
-        strip.brushflow.preset = preset
-    for name in values:
+def apply(strip: bpy.types.Strip, values: Mapping[str, Any]) -> None:
+    """Lay `values` over the strip's settings; raises SettingsError, and changes nothing then."""
+    merged = dict(values)
+    if values.get("init") == "random" and "init_first" not in values:
+        merged["init_first"] = "random"
+    wanted = make_settings({**settings_of(strip), **merged})
+    for name in merged:
         owner, attribute = (strip, flat_name(name)) if spec(name).animatable else (strip.brushflow, name)
         setattr(owner, attribute, _stored(getattr(wanted, name)))
-    if values.get("init") == "random" and "init_first" not in values:
-        strip.brushflow.init_first = "random"
 
 
 def per_frame(scene: bpy.types.Scene, strip: bpy.types.Strip, frames: range) -> dict[str, list[float]]:

@@ -184,7 +184,8 @@ def test_a_part_behind_a_gap_is_painted_alone(plans: Callable[..., Any], painted
     [
         (["--strip", "sho"], "There is no strip 'sho' in the scene 'Scene'; there is 'shot'."),
         (["--scene", "X"], "There is no scene 'X'; there is 'Scene'."),
-        (["--preset", "best"], "choose from"),
+        (["--preset", "finale"], "There is no preset 'finale'; did you mean 'final'?"),
+        (["--preset", "mine.py"], "The preset mine.py cannot be read (No such file or directory)."),
         (["--set", "iteration=3"], "did you mean 'iterations'?"),
         (["--set", "iterations=many"], "iterations takes a whole number, not 'many'."),
         (["--set", "strength=3"], "strength must lie between 0 and 1"),

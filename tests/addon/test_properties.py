@@ -101,7 +101,8 @@ def test_applying_a_bad_value_changes_nothing_and_says_why(properties: Any, imag
 
 def test_applied_values_lie_over_the_preset(properties: Any, image_strip: Callable[..., Any]) -> None:
     strip = image_strip()
-    properties.apply(strip, {"iterations": 7, "init": "random", "tolerance": 1e-5}, "final")
+    properties.apply(strip, properties.preset_values("final"))
+    properties.apply(strip, {"iterations": 7, "init": "random", "tolerance": 1e-5})
     expected = make_settings({"iterations": 7, "init": "random", "tolerance": 1e-5}, "final")
     assert properties.settings_of(strip) == expected.as_dict()
 
