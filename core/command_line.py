@@ -28,7 +28,7 @@ from .job import SCHEMA, Content, Job, JobError, load_job, make_job
 from .numbering import has_placeholder
 from .settings import DEFAULT_PRESET, PRESETS, SettingsError, make_settings, parse, specs
 
-__all__ = ["make_parser", "main"]
+__all__ = ["main", "make_parser"]
 
 
 class _Wrong(Exception):
@@ -349,11 +349,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     stylize.add_argument("--matte", metavar="alpha|PATTERN", help="paint inside of it: the source's alpha, or pictures, white inside")
     stylize.add_argument("--matte-invert", action="store_true", help="exchange inside and outside")
-    stylize.add_argument("--flow-forward", metavar="PATTERN", help="given flow from each frame t to t+1, .flo or EXR")
-    stylize.add_argument("--flow-backward", metavar="PATTERN", help="given flow from each frame t to t-1")
+    stylize.add_argument("--flow-forward", metavar="PATTERN", help="given flow from each frame t to t + 1, .flo or EXR")
+    stylize.add_argument("--flow-backward", metavar="PATTERN", help="given flow from each frame t to t - 1, .flo or EXR")
     stylize.add_argument("--vectors", metavar="PATTERN", help="given flow as EXR files of Blender with the Vector pass")
     stylize.add_argument("--output", metavar="DIR", required=True, help="where DIR/<name>_####.exr are written")
-    stylize.add_argument("--name", help="what the frames are called (default: as the content)")
+    stylize.add_argument("--name", metavar="NAME", help="what the frames are called (default: as the content)")
     stylize.add_argument("--frames", metavar="A-B", help="first and last frame (default: all)")
     stylize.add_argument("--colorspace", metavar="NAME", help="color space of the content (default: as its files say)")
     stylize.add_argument("--preset", metavar="NAME", help=f"settings to begin with: {', '.join(PRESETS)} (default: {DEFAULT_PRESET})")
@@ -391,7 +391,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     command("info", _info, "Versions, devices with memory, and the weights that are here.")
     weights = command("weights", _weights, "Fetch the network's weights into the user's cache, or check them.")
-    weights.add_argument("action", metavar="fetch|verify", choices=("fetch", "verify"), help="fetch them where they are missing, or check them")
+    weights.add_argument("action", metavar="fetch|verify", choices=("fetch", "verify"), help="fetch what is missing, or check what is here")
     weights.add_argument("network", metavar="NAME", nargs="?", default="vgg16", help="vgg16 or vgg19 (default: vgg16)")
     weights.add_argument("--file", metavar="FILE", help="take them from this .safetensors or .onnx file")
     return parser

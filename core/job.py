@@ -35,17 +35,23 @@ class JobError(Exception):
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class Content(_Strict):
     """The frames to paint: a folder, movie or still by `path`, or a sequence by `pattern` (####, %04d)."""
 
     path: str | None = None
+    """A folder of images, a movie or a still; either this or `pattern`."""
     pattern: str | None = None
+    """Files with the frame's number in their names, such as `shot_####.png` or `shot_%04d.png`."""
     first: int | None = None
+    """The first frame to paint, by the number in its file's name; movies count from 1. Null: the first there is."""
     last: int | None = None
+    """The last frame to paint. Null: the last there is."""
     colorspace: str | None = None
+    """A color space that OpenImageIO knows, such as `lin_rec709` or `sRGB`. Null: what the files say, else sRGB for
+    whole numbers and linear Rec.709 for floats."""
     offset: int = 0
     """Added to a source's number to give the number of the frame that is written."""
 
@@ -67,8 +73,11 @@ class Style(_Strict):
     """A painting and its share in the blend of its side of the matte."""
 
     path: str
+    """The picture."""
     weight: float = Field(1.0, ge=0.0, allow_inf_nan=False)
+    """Its share in the blend, against the others of its side; 0 leaves it out."""
     region: Region = "inside"
+    """The side of the matte that it is for; without a matte all are `inside`."""
 
 
 class Matte(_Strict):
@@ -78,9 +87,13 @@ class Matte(_Strict):
     """
 
     source: Literal["alpha", "frames"] = "frames"
+    """The content's own alpha, or frames that `path` or `pattern` names."""
     path: str | None = None
+    """A folder, a movie or a still, which holds for all frames."""
     pattern: str | None = None
+    """Files with the painted frames' numbers in their names; instead of `path`."""
     invert: bool = False
+    """Exchange inside and outside."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Matte:
@@ -105,8 +118,11 @@ class Flow(_Strict):
     """
 
     forward: str | None = None
+    """Pattern of .flo or EXR files: number t is the flow from frame t to t + 1."""
     backward: str | None = None
+    """Pattern of .flo or EXR files: number t is the flow from frame t to t - 1."""
     vectors: str | None = None
+    """Pattern of Blender's EXR files with the Vector pass; instead of both."""
 
     @model_validator(mode="after")
     def _whole(self) -> Flow:
@@ -119,22 +135,34 @@ class Output(_Strict):
     """Where frames go: `folder`/`name`_####.exr."""
 
     folder: str
+    """Where to write; made where it is missing."""
     name: str = Field(pattern=r"^[^/\\\x00]+$")
+    """What the frames are called."""
     existing: Literal["error", "resume", "overwrite"] = "error"
+    """What becomes of frames that are there: refuse the job, keep those that fit and paint the others, or paint all anew."""
 
 
 class Job(_Strict):
     """One shot to paint."""
 
     schema_: Literal[1] = Field(SCHEMA, alias="schema")
+    """The version of this schema."""
     id: str | None = None
+    """What its events call the job. Null: `output.name`."""
     content: Content
+    """The frames to paint."""
     styles: tuple[Style, ...] = Field(min_length=1)
+    """The paintings, one at least."""
     matte: Matte | None = None
+    """Where to paint. Null: everywhere."""
     flow: Flow | None = None
+    """Motion that is known. Null: it is estimated."""
     output: Output
+    """Where the frames go."""
     settings: dict[str, Any] = Field(default_factory=dict)
+    """Settings by name; those left out have their defaults."""
     per_frame: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+    """Settings that change over the shot: by name a list with one value for each frame."""
     plan: dict[str, Any] = Field(default_factory=dict)
     """How an earlier run computed it (precision, threads, …), taken up again by resume."""
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def settings_table() -> str:
         for name, one in specs().items():
             if one.group == group:
                 cells = (f"`{name}`{' ◆' if one.animatable else ''}", one.label, _shown(getattr(defaults, name)), _takes(one))
-                parts.append(f"| {' | '.join(cells)} | {_escaped(_described(one))} |")
+                parts.append(f"| {' | '.join(cells)} | {escaped(_described(one))} |")
         parts.append("")
     return "\n".join(parts).rstrip()
 
@@ -32,17 +33,22 @@ def presets_table() -> str:
     rows = ["| preset | what it is for | differs from the defaults in |", "| --- | --- | --- |"]
     for name, preset in PRESETS.items():
         values = ", ".join(f"`{key}={_plain(value)}`" for key, value in preset.values.items()) or "nothing"
-        rows.append(f"| `{name}`{' (default)' if name == DEFAULT_PRESET else ''} | {_escaped(preset.description)} | {values} |")
+        rows.append(f"| `{name}`{' (default)' if name == DEFAULT_PRESET else ''} | {escaped(preset.description)} | {values} |")
     return "\n".join(rows)
 
 
-def filled(text: str) -> str:
+def tables() -> dict[str, str]:
+    """The README's tables by the names of their marks."""
+    return {"settings": settings_table(), "presets": presets_table()}
+
+
+def filled(text: str, tables: Mapping[str, str]) -> str:
     """`text` with each table put between its own two marks, such as <!-- settings --> and <!-- /settings -->."""
-    for name, table in (("settings", settings_table()), ("presets", presets_table())):
+    for name, table in tables.items():
         before, opening, rest = text.partition(f"<!-- {name} -->")
         _, closing, after = rest.partition(f"<!-- /{name} -->")
         if not (opening and closing):
-            raise ValueError(f"{README.name} lacks the marks <!-- {name} --> and <!-- /{name} -->.")
+            raise ValueError(f"The document lacks the marks <!-- {name} --> and <!-- /{name} -->.")
         text = f"{before}{opening}\n{table}\n{closing}{after}"
     return text
 
@@ -86,9 +92,9 @@ def _plain(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     return text.replace("|", "\\|")
 
 
 if __name__ == "__main__":
-    README.write_text(filled(README.read_text("utf-8")), "utf-8")
+    README.write_text(filled(README.read_text("utf-8"), tables()), "utf-8")
