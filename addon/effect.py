@@ -26,9 +26,14 @@ def _warped(values: Mapping[str, Any]) -> bool:
     return values["passes"] == 1 and values["init"] == "previous_warped"
 
 
+def _carried(values: Mapping[str, Any]) -> bool:
+    """Whether frames in between are moved along the flow."""
+    return bool(values["every"] > 1 and values["between"] == "warped")
+
+
 def needs_flow(values: Mapping[str, Any], varying: Collection[str] = ()) -> bool:
     """Whether the motion between frames is looked at."""
-    return _held(values, varying) or _blended(values) or _warped(values)
+    return _held(values, varying) or _blended(values) or _warped(values) or _carried(values)
 
 
 def without_effect(values: Mapping[str, Any], varying: Collection[str] = ()) -> set[str]:
@@ -38,8 +43,10 @@ def without_effect(values: Mapping[str, Any], varying: Collection[str] = ()) -> 
         idle |= {"long_term", "long_term_every", "combine", "temporal_criterion"}
     if not needs_flow(values, varying):
         idle |= {"flow", "mask"}
-    if not _warped(values):
+    if not (_warped(values) or _carried(values)):
         idle.add("uncovered")
+    if values["every"] == 1:
+        idle.add("between")
     if len(values["long_term"]) < 2 and not values["long_term_every"]:
         idle.add("combine")
     if values["passes"] == 1:

@@ -339,6 +339,12 @@ class SEQUENCER_PT_brushflow_shots(_SettingsPanel, bpy.types.Panel):
         column.prop(strip.brushflow, "markers_as_cuts")
 
 
+class SEQUENCER_PT_brushflow_timing(_SettingsPanel, bpy.types.Panel):
+    bl_label = "Timing"
+    bl_parent_id = "SEQUENCER_PT_brushflow_consistency"
+    names = tuple(_in_group("timing"))
+
+
 class SEQUENCER_PT_brushflow_passes(_SettingsPanel, bpy.types.Panel):
     bl_label = "Multi-Pass"
     bl_options = {"DEFAULT_CLOSED"}
@@ -419,6 +425,7 @@ _CLASSES = (
     SEQUENCER_PT_brushflow_flow,
     SEQUENCER_PT_brushflow_long_term,
     SEQUENCER_PT_brushflow_shots,
+    SEQUENCER_PT_brushflow_timing,
     SEQUENCER_PT_brushflow_passes,
     SEQUENCER_PT_brushflow_quality,
     SEQUENCER_PT_brushflow_optimizer,

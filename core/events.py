@@ -91,6 +91,8 @@ class Bar:
         left = "" if eta is None else f", {_duration(eta)} left"
         if event["kept"]:
             text = f"frame {event['frame']} ({event['index']}/{event['total']}) kept"
+        elif event["between"]:
+            text = f"frame {event['frame']} ({event['index']}/{event['total']}) in between: {event['seconds']:.1f} s{left}"
         else:
             self._seconds = f", {event['seconds']:.1f} s a frame{left}"
             text = (

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -51,7 +52,7 @@ def fingerprint(
     # A cut only matters by what the frame could not read, so where cuts were looked for is left out.
     unused = {"cuts"} if settings.passes > 1 else {"cuts", *(name for name, one in specs().items() if one.group == "passes")}
     values = {name: value for name, value in settings.changing_pixels().items() if name not in unused}
-    facts = {
+    facts: dict[str, Any] = {
         "algorithm": ALGORITHM,
         "settings": values,
         "first": step.is_first,
@@ -62,4 +63,6 @@ def fingerprint(
         "weights": weights,
         "earlier": list(earlier),
     }
+    if step.is_between:
+        facts["between"] = [step.start, [weight for _, weight in step.blended]]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

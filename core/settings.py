@@ -152,13 +152,14 @@ class Settings:
     )  # fmt: skip
     long_term: tuple[int, ...] = _define(
         (1,), "distances", "consistency", "Earlier Frames",
-        "Distances of the earlier frames that a frame holds to, such as 1,2,4: areas that were hidden for a while return as they were",
+        "Distances of the earlier painted frames that a frame holds to, such as 1,2,4: areas that were hidden for a while return as they "
+        "were",
         minimum=1, maximum=1000, unit="frames",
     )  # fmt: skip
     long_term_every: int = _define(
         0, "int", "consistency", "Every Earlier",
-        "Hold to every frame at a multiple of this distance back to the start of the shot, too: steadier, slower the longer the shot; "
-        "0 does not",
+        "Hold to every painted frame at a multiple of this distance back to the start of the shot, too: steadier, slower the longer the "
+        "shot; 0 does not",
         minimum=0, maximum=1000, soft_maximum=50, unit="frames",
     )  # fmt: skip
     combine: Literal["nearest", "normalize"] = _define(
@@ -179,6 +180,20 @@ class Settings:
         "auto", "cuts", "consistency", "Cuts",
         "Frames at which a new shot begins: auto (found in the pictures), none, or a list such as 48,112",
         unit="frames",
+    )  # fmt: skip
+    # Timing
+    every: int = _define(
+        1, "int", "timing", "Paint On",
+        "Paint every frame (1, on ones, as animators say), every second (2, on twos), every third (3, on threes) and so on, "
+        "counted from the start of each shot: the frames in between cost next to nothing",
+        minimum=1, maximum=12, soft_maximum=4, unit="frames",
+    )  # fmt: skip
+    between: Literal["warped", "held"] = _define(
+        "warped", "choice", "timing", "In Between", "What is seen between two painted frames",
+        choices=(
+            ("warped", "Warped", "Both painted frames moved along the optical flow and blended by their nearness: smooth motion"),
+            ("held", "Held", "The painted frame as it is, until the next one: the look of animation by hand"),
+        ),
     )  # fmt: skip
     # Multi-pass
     passes: int = _define(
@@ -345,7 +360,8 @@ class Settings:
 
     def changing_pixels(self) -> dict[str, Any]:
         """The part of `as_dict` that finished frames depend on."""
-        return {name: value for name, value in self.as_dict().items() if spec(name).changes_pixels}
+        idle = {name for name, one in specs().items() if one.group == "timing"} if self.every == 1 else set()
+        return {name: value for name, value in self.as_dict().items() if spec(name).changes_pixels and name not in idle}
 
 
 @dataclass(frozen=True)

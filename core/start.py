@@ -20,7 +20,7 @@ from .pictures import array, plane, tensor
 from .settings import Settings
 from .warp import inside, warp
 
-__all__ = ["Earlier", "Seen", "see", "start_picture"]
+__all__ = ["Earlier", "Seen", "borrowed_by_sides", "see", "start_picture"]
 
 Array = NDArray[np.float32]
 
@@ -110,11 +110,12 @@ def _moved(step: Step, picture: Tensor, seen: Mapping[int, Seen], settings: Sett
     fill = picture
     if settings.uncovered == "borrowed":
         content, painted = array(picture), array(known / trusted.clamp_min(1e-3))
-        fill = tensor(_borrowed(content, painted, trusted[0, 0].cpu().numpy(), sides), picture.device)
+        fill = tensor(borrowed_by_sides(content, painted, trusted[0, 0].cpu().numpy(), sides), picture.device)
     return known + (1 - trusted) * fill
 
 
-def _borrowed(content: Array, painted: Array, trusted: Array, sides: Sequence[Array]) -> Array:
+def borrowed_by_sides(content: Array, painted: Array, trusted: Array, sides: Sequence[Array]) -> Array:
+    """`borrowed`, where the painted sides of a matte, (H, W) each, lend to themselves only; no sides are one, the whole frame."""
     if not sides:
         return borrowed(content, painted, trusted)
     strokes = [one[..., np.newaxis] * (borrowed(content, painted, trusted, one) - content) for one in sides]

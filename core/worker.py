@@ -33,10 +33,13 @@ from .files import remove_partial, write_json
 from .fingerprint import fingerprint, frame_digest
 from .flow import FlowError, estimator
 from .frames import FrameError, FrameSource, read_exr_attributes, read_image, write_exr
+from .inbetween import inbetween
 from .job import JOB_FILE, Job, JobError
 from .losses import Objective
+from .matte import Side, side
 from .motion import EstimatedMotion, GivenMotion, Motion, MotionFinder
 from .optimizer import Cancelled, Diverged, Progress
+from .pace import Pace
 from .painter import Painted, Painter
 from .passes import Step, memory, schedule
 from .pictures import resized
@@ -144,7 +147,9 @@ class _Run:
         self._fingerprints: dict[tuple[int, int], str] = {}
         self._colors: tuple[int, Array] | None = None
         self._painted = self._kept = 0
-        self._seconds_later: list[float] = []
+        self._places: dict[int, int] = {}
+        """Where the frames stand in the last pass, from 1."""
+        self._pace = Pace(self._settings, self._total)
         self._told: set[str] = set()
 
     def paint_all(self) -> int:
@@ -200,7 +205,7 @@ class _Run:
 
     def _steps(self) -> Iterator[Step]:
         """What there is to do, without the passes that an earlier run has finished."""
-        steps = schedule(self._total, self._is_cut, self._job.settings_at, self._passes)
+        steps = self._placed(schedule(self._total, self._is_cut, self._job.settings_at, self._passes))
         if self._passes == 1 or self._job.output.existing != "resume":
             return steps
         if self._state.is_empty() and not self._job.frame_path(self._source.numbers[0]).is_file():
@@ -211,6 +216,12 @@ class _Run:
             there.setdefault(step.pass_number, []).append(self._attributes(step) is not None)
         finished = max((number for number, frames in there.items() if all(frames)), default=0)
         return (step for step in whole if step.pass_number > min(finished, self._passes - 1))
+
+    def _placed(self, steps: Iterator[Step]) -> Iterator[Step]:
+        for step in steps:
+            if step.pass_number == self._passes:
+                self._places[step.index] = len(self._places) + 1
+            yield step
 
     def _attributes(self, step: Step) -> dict[str, str | int | float] | None:
         """What the header says of a result that is there already and is the one that would be painted; None where there is none."""
@@ -281,14 +292,18 @@ class _Run:
         return motion
 
     def _look_ahead(self, step: Step) -> None:
-        """Let the next frame be read and its motion be found while this one is painted."""
-        following = step.index + step.toward
+        """Let the frames that come next be read and their motion be found while this one is painted."""
+        following = step.index + step.toward * step.stride
+        if step.pass_number == self._passes and self._settings.between == "warped" and step.previous in step.needs:
+            for gap in range(step.previous + step.toward, step.index, step.toward):
+                self._motion(gap, step.previous)
+                self._motion(gap, step.index)
         if not 0 <= following < self._total:
             return
         self._contents.ahead(following)
         offsets = {other - step.index for other in step.moved}
         if step.is_first and self._passes == 1 and (self._settings.temporal_weight or self._settings.init == "previous_warped"):
-            offsets.add(-1)
+            offsets.add(-step.stride)
         for other in sorted(following + offset for offset in offsets):
             if 0 <= other < self._total:
                 self._motion(following, other)
@@ -326,7 +341,8 @@ class _Run:
         self._tell("frame_started", frame=number, passes=self._passes, **self._position(step))
         content = self._contents[index]
         motions = {other: self._motion(index, other) for other in step.moved}
-        self._look_ahead(step)
+        if not step.is_between:
+            self._look_ahead(step)
         earlier = {}
         for other in step.needs:
             result = self._result(step.pass_of(other), other)
@@ -336,21 +352,39 @@ class _Run:
             else:
                 earlier[other] = Earlier(result)
 
-        def report(progress: Progress) -> None:
-            losses = Objective.losses(progress.terms)
-            self._tell(
-                "iteration", frame=number, iteration=progress.iteration, limit=progress.limit, losses=losses, **{"pass": step.pass_number}
-            )
-
-        painted = self._painter.paint(
-            content.working, step, earlier, self._job.settings_at(index), self._noise(step), report=report, check=self._check_cancelled,
-            matte=content.matte, colors_of=self._colors_of(step.shot),
-        )  # fmt: skip
-        self._results[step.pass_number, index] = painted.rgb
+        if step.is_between:
+            painted = self._between(step, content, earlier)
+        else:
+            painted = self._painted_frame(step, content, earlier)
+            self._results[step.pass_number, index] = painted.rgb
         is_last = step.pass_number == self._passes
         original = self._contents.take_original(index) if is_last else None
         motion_to_previous = motions[step.previous].result() if step.previous in motions else None
         return _Result(painted, original, motion_to_previous), time.monotonic() - begun
+
+    def _between(self, step: Step, content: Content, earlier: Mapping[int, Earlier]) -> Painted:
+        sides = () if content.matte is None else [side(content.matte, name) for name in sorted(self._sides)]
+        return inbetween(
+            step, content.working, earlier, self._settings.uncovered, self._plan.torch_device, matte=content.matte, sides=sides
+        )
+
+    def _painted_frame(self, step: Step, content: Content, earlier: Mapping[int, Earlier]) -> Painted:
+        def report(progress: Progress) -> None:
+            losses = Objective.losses(progress.terms)
+            self._tell(
+                "iteration", frame=content.number, iteration=progress.iteration, limit=progress.limit, losses=losses,
+                **{"pass": step.pass_number},
+            )  # fmt: skip
+
+        return self._painter.paint(
+            content.working, step, earlier, self._job.settings_at(step.index), self._noise(step), report=report,
+            check=self._check_cancelled, matte=content.matte, colors_of=self._colors_of(step.shot),
+        )  # fmt: skip
+
+    @cached_property
+    def _sides(self) -> frozenset[Side]:
+        """The sides of the matte that are painted."""
+        return frozenset(style.region for style in self._styles)
 
     @cached_property
     def _painter(self) -> Painter:
@@ -358,27 +392,28 @@ class _Run:
 
     def _write(self, step: Step, result: _Result, seconds: float) -> None:
         painted, original = result.painted, result.original
-        self._state.save(step.pass_number, self._contents.number(step.index), self._fingerprint(step), painted.rgb)
+        if not step.is_between:
+            self._state.save(step.pass_number, self._contents.number(step.index), self._fingerprint(step), painted.rgb)
         if original is not None:
             self._deliver(step, painted, original)
             if self._settings.debug:
                 self._write_debug(step, painted, result.motion)
             self._painted += 1
         self._state.drop(lambda pass_number, number: not self._is_needed_after(step, pass_number, number))
-        if self._passes > 1 or not step.is_first:
-            self._seconds_later.append(seconds)
-        done = self._total * (step.pass_number - 1) + self._position(step)["index"]
-        left = (self._total * self._passes - done) * self._expected_seconds(painted, seconds)
+        left = self._pace.left(step, self._position(step)["index"], painted.iterations, seconds)
         self._tell_painted(step, seconds, painted.iterations, painted.losses, left, kept=False)
 
     def _deliver(self, step: Step, painted: Painted, original: Original) -> None:
-        rgba = finished(painted.rgb, original, self._job.settings_at(step.index), {style.region for style in self._styles})
+        rgba = finished(painted.rgb, original, self._job.settings_at(step.index), self._sides)
         attributes: dict[str, str | int | float] = {
             _FINGERPRINT: self._fingerprint(step),
             "brushflow:version": __version__,
             "brushflow:iterations": painted.iterations,
-            **{f"brushflow:loss_{name}": value for name, value in painted.losses.items()},
         }
+        if step.is_between:
+            attributes["brushflow:between"] = self._settings.between
+        else:
+            attributes |= {f"brushflow:loss_{name}": value for name, value in painted.losses.items()}
         write_exr(self._frame_path(step), rgba, attributes)
 
     def _write_debug(self, step: Step, painted: Painted, motion: Motion | None) -> None:
@@ -388,19 +423,14 @@ class _Run:
             flow=motion.flow if motion else None, mask=motion.mask if motion else None, warped=painted.warped, start=painted.start,
         )  # fmt: skip
 
-    def _expected_seconds(self, painted: Painted, seconds: float) -> float:
-        """What a later frame takes, told from those that were painted, or else from a first frame with its more iterations."""
-        if self._seconds_later:
-            return float(np.mean(self._seconds_later))
-        return seconds * min(self._settings.iterations / max(painted.iterations, 1), 1.0)
-
     # Letting go
 
     def _forget(self, step: Step) -> None:
         """Let go of what the next frames do not ask for; what is asked for later comes back from the disk."""
-        reach, following = memory(self._settings), step.index + step.toward
-        self._contents.keep_only(range(step.index - reach, step.index + reach + 1))
-        for pair in [pair for pair in self._motions if pair[0] != following]:
+        latest, stride = step.reached, step.stride
+        reach, following = memory(self._settings) * stride, latest + step.toward * stride
+        self._contents.keep_only({*range(latest - reach, latest + reach + 1, stride), *range(latest - stride, latest + stride + 1)})
+        for pair in [pair for pair in self._motions if pair[0] != following and (pair[0] == step.index or abs(pair[0] - latest) >= stride)]:
             del self._motions[pair]
         for place in [place for place in self._results if place[0] != step.pass_number or abs(place[1] - following) > reach]:
             if not (self._settings.init == "first" and place[1] == step.shot):
@@ -412,8 +442,10 @@ class _Run:
             return pass_number == step.pass_number - 1
         if step.pass_number < self._passes or self._settings.long_term_every:
             return True
-        behind = (step.index - (number - self._contents.number(0))) * step.toward
-        return 0 <= behind < memory(self._settings) or (self._settings.init == "first" and number == self._contents.number(step.shot))
+        if self._settings.init == "first" and number == self._contents.number(step.shot):
+            return True
+        behind = (step.reached - (number - self._contents.number(0))) * step.toward
+        return 0 <= behind < memory(self._settings) * step.stride
 
     # Telling
 
@@ -428,8 +460,10 @@ class _Run:
             self._tell("warning", code=code, message=message)
 
     def _position(self, step: Step) -> dict[str, int]:
-        """Where a step stands in its pass, counted from 1 in the direction of the pass."""
+        """Where a step stands in its pass, counted from 1 in the direction of the pass; in the last one in the order of delivery."""
         index = step.index + 1 if step.toward > 0 else self._total - step.index
+        if step.pass_number == self._passes:
+            index = self._places[step.index]
         return {"index": index, "total": self._total, "pass": step.pass_number}
 
     def _tell_painted(
@@ -438,6 +472,7 @@ class _Run:
         """`frame_done` is for frames that are delivered, those of the last pass."""
         facts: dict[str, Any] = {"frame": self._contents.number(step.index), **self._position(step)}
         facts |= {"seconds": seconds, "iterations": iterations, "losses": dict(losses), "eta": eta, "kept": kept}
+        facts["between"] = step.is_between
         if step.pass_number == self._passes:
             self._tell("frame_done", path=str(self._frame_path(step)), **facts)
         else:

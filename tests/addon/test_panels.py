@@ -14,8 +14,8 @@ import pytest
 
 MakeStrip = Callable[..., Any]
 PANELS = (
-    "", "_jobs", "_style", "_matte", "_consistency", "_flow", "_long_term", "_shots", "_passes", "_quality", "_optimizer", "_network",
-    "_device", "_output",
+    "", "_jobs", "_style", "_matte", "_consistency", "_flow", "_long_term", "_shots", "_timing", "_passes", "_quality", "_optimizer",
+    "_network", "_device", "_output",
 )  # fmt: skip
 
 
@@ -184,17 +184,19 @@ def test_a_scene_strip_says_whether_its_own_motion_is_used(draw: Callable[[], st
 @pytest.mark.parametrize(
     ("changes", "dimmed"),
     [
-        ({}, {"combine", "blend_previous", "blend_next", "temporal_from_pass", "matte_invert"}),
-        ({"long_term": "1, 2", "matte": "ALPHA"}, {"blend_previous", "blend_next", "temporal_from_pass"}),
-        ({"passes": 9, "matte": "ALPHA"}, {"combine", "iterations_first", "init", "uncovered"}),
-        ({"passes": 9, "init": "first", "matte": "ALPHA"}, {"combine", "iterations_first", "uncovered"}),
+        ({}, {"between", "combine", "blend_previous", "blend_next", "temporal_from_pass", "matte_invert"}),
+        ({"every": 2, "matte": "ALPHA"}, {"combine", "blend_previous", "blend_next", "temporal_from_pass"}),
+        ({"every": 2, "init": "content", "matte": "ALPHA"}, {"combine", "blend_previous", "blend_next", "temporal_from_pass"}),
+        ({"long_term": "1, 2", "matte": "ALPHA"}, {"between", "blend_previous", "blend_next", "temporal_from_pass"}),
+        ({"passes": 9, "matte": "ALPHA"}, {"between", "combine", "iterations_first", "init", "uncovered"}),
+        ({"passes": 9, "init": "first", "matte": "ALPHA"}, {"between", "combine", "iterations_first", "uncovered"}),
         (
             {"init": "content", "matte": "ALPHA", "markers_as_cuts": True},
-            {"combine", "blend_previous", "blend_next", "temporal_from_pass", "uncovered", "cuts"},
+            {"between", "combine", "blend_previous", "blend_next", "temporal_from_pass", "uncovered", "cuts"},
         ),
         (
             {"optimizer": "adam", "tolerance": 0.0, "device": "cpu", "matte": "ALPHA"},
-            {"combine", "blend_previous", "blend_next", "temporal_from_pass", "history", "tolerance_interval", "deterministic"},
+            {"between", "combine", "blend_previous", "blend_next", "temporal_from_pass", "history", "tolerance_interval", "deterministic"},
         ),
     ],
 )
