@@ -189,6 +189,7 @@ class _Run:
                 if writing is not None:
                     writing.result()
             except Cancelled:
+                self._ahead.shutdown(cancel_futures=True)  # whose last flow is told before the end
                 if writing is not None:
                     writing.result()
                 self._tell("cancelled", total=self._total, painted=self._painted, kept=self._kept, folder=str(job.folder))
@@ -472,9 +473,8 @@ class _Run:
         """`frame_done` is for frames that are delivered, those of the last pass."""
         facts: dict[str, Any] = {"frame": self._contents.number(step.index), **self._position(step)}
         facts |= {"seconds": seconds, "iterations": iterations, "losses": dict(losses), "eta": eta, "kept": kept}
-        facts["between"] = step.is_between
         if step.pass_number == self._passes:
-            self._tell("frame_done", path=str(self._frame_path(step)), **facts)
+            self._tell("frame_done", path=str(self._frame_path(step)), between=step.is_between, **facts)
         else:
             self._tell("pass_frame_done", passes=self._passes, **facts)
 
