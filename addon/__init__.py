@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 __all__ = ["ADDON_ID", "Refused", "register", "unregister"]
 
 ADDON_ID = __package__.rpartition(".")[0]
@@ -14,17 +17,22 @@ class Refused(Exception):
     """Something that cannot be done as it is asked for; the message says in one sentence why and what to do."""
 
 
-def _modules() -> tuple[object, ...]:
-    from . import cli, menus, operators, panels, preferences, presets, preview, preview_panel, properties, worker
+_MODULES = (
+    "properties", "preferences", "thumbnails", "operators", "presets", "panels", "preview", "preview_panel", "explorer", "explorer_panel",
+    "menus", "cli", "worker",
+)  # fmt: skip
+"""In the order in which they register; sub-panels are shown in that order."""
 
-    return (properties, preferences, operators, presets, panels, preview, preview_panel, menus, cli, worker)
+
+def _modules() -> list[Any]:
+    return [import_module(f".{name}", __package__) for name in _MODULES]
 
 
 def register() -> None:
     for module in _modules():
-        module.register()  # type: ignore[attr-defined]
+        module.register()
 
 
 def unregister() -> None:
     for module in reversed(_modules()):
-        module.unregister()  # type: ignore[attr-defined]
+        module.unregister()

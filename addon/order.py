@@ -22,7 +22,7 @@ from .motion import Motion, find_motion
 from .properties import absolute, claim_job_id, exact, per_frame, settings_of
 from .source import Source, file_name, find_source
 
-__all__ = ["Existing", "Order", "job_in", "styles_of", "take"]
+__all__ = ["Existing", "Order", "chosen_frames", "job_in", "styles_of", "take"]
 
 Existing = Literal["VERSION", "REPLACE", "OVERWRITE"]
 """What becomes of frames painted with other settings; OVERWRITE paints those of the same settings again, too."""
@@ -125,7 +125,7 @@ def take(
     Raises Refused.
     """
     group = strip.brushflow
-    source = find_source(scene, strip, frames or _chosen_frames(scene, strip))
+    source = find_source(scene, strip, frames or chosen_frames(scene, strip))
     styles = styles_of(strip)
     matte = find_matte(strip, source.timeline_frames)
     if group.output.startswith("//") and not bpy.data.filepath:
@@ -156,7 +156,8 @@ def take(
     )  # fmt: skip
 
 
-def _chosen_frames(scene: bpy.types.Scene, strip: bpy.types.Strip) -> tuple[int, int] | None:
+def chosen_frames(scene: bpy.types.Scene, strip: bpy.types.Strip) -> tuple[int, int] | None:
+    """First and last timeline frame that are to be painted; None for all of the strip."""
     group = strip.brushflow
     if group.frame_range == "CUSTOM":
         return group.frame_start, group.frame_end

@@ -5,11 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import bpy
-import bpy.utils.previews
 
 from ..core.settings import SettingsError, specs
 from . import ADDON_ID, Refused, matte, motion, runtime, vectors, versions, worker
@@ -19,6 +17,7 @@ from .preferences import draw_sentence
 from .presets import SEQUENCER_PT_brushflow_presets
 from .properties import absolute, flat_name, keyframed, settings_of, unchecked
 from .source import obstacle
+from .thumbnails import painting_icon
 
 __all__ = ["characters", "register", "unregister"]
 
@@ -99,7 +98,7 @@ def _draw_styles(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     if there:
         row = layout.row()
         for path in there:
-            row.template_icon(icon_value=_thumbnail(path), scale=4.0)
+            row.template_icon(icon_value=painting_icon(path), scale=4.0)
     column = layout.column(align=True)
     column.use_property_split = False
     for index, style in enumerate(styles):
@@ -115,18 +114,6 @@ def _draw_styles(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
             weight.prop(style, "weight", text="")
         row.operator("sequencer.brushflow_style_remove", text="", icon="X").index = index
     column.operator("sequencer.brushflow_style_add", icon="ADD")
-
-
-_thumbnails: bpy.utils.previews.ImagePreviewCollection | None = None
-
-
-def _thumbnail(path: Path) -> int:
-    """The icon of a picture; Blender loads it when it is first shown."""
-    assert _thumbnails is not None
-    name = str(path)
-    if name not in _thumbnails:
-        _thumbnails.load(name, name, "IMAGE")
-    return int(_thumbnails[name].icon_id)
 
 
 def _draw_start(layout: bpy.types.UILayout, strip: bpy.types.Strip, job: worker.Job | None, width: int) -> None:
@@ -437,8 +424,6 @@ _register_classes, _unregister_classes = bpy.utils.register_classes_factory(_CLA
 
 
 def register() -> None:
-    global _thumbnails
-    _thumbnails = bpy.utils.previews.new()
     _register_classes()
 
 
@@ -446,5 +431,3 @@ def unregister() -> None:
     if bpy.app.timers.is_registered(_show_measure):
         bpy.app.timers.unregister(_show_measure)
     _unregister_classes()
-    assert _thumbnails is not None
-    bpy.utils.previews.remove(_thumbnails)

@@ -23,7 +23,7 @@ import bpy
 from ..core.settings import SettingsError
 from . import Refused, compat, runtime
 from .matte import find_matte
-from .order import styles_of
+from .order import chosen_frames, styles_of
 from .process import Process
 from .properties import per_frame, settings_of
 from .source import extraction_command, find_source, save_copy
@@ -68,20 +68,26 @@ class _Picture:
 class Preview:
     """One frame on its way through the processes. Holds names, since undo frees strips."""
 
-    def __init__(self, scene: bpy.types.Scene, strip: bpy.types.Strip) -> None:
-        """The frame of `strip` at the playhead of `scene`, as its settings say; raises Refused."""
+    def __init__(self, scene: bpy.types.Scene, strip: bpy.types.Strip, styles: list[dict[str, Any]] | None = None) -> None:
+        """The frame of `strip` at the playhead of `scene`, as its settings say; raises Refused.
+
+        Args:
+            styles: the job's entry, instead of the strip's paintings.
+        """
         if not is_at_playhead(scene, strip):
             raise Refused(f"The strip '{strip.name}' is not seen at the playhead; move the playhead over it.")
         frame = scene.frame_current
         self.strip, self.frame = strip.name, frame
         self._source = find_source(scene, strip, (frame, frame))
-        self._styles = styles_of(strip)
+        self._styles = styles_of(strip) if styles is None else styles
         self._matte = find_matte(strip, self._source.timeline_frames)
         try:
             self._settings = settings_of(strip)
         except SettingsError as error:
             raise Refused(str(error)) from error
-        self._settings.update({name: values[0] for name, values in per_frame(scene, strip, self._source.timeline_frames).items()})
+        self._keyframed = {name: values[0] for name, values in per_frame(scene, strip, self._source.timeline_frames).items()}
+        self._settings.update(self._keyframed)
+        self._later = frame - _shot_start(scene, strip, frame, [cut + self._source.shift for cut in _listed(self._settings["cuts"])])
         runtime.find_python()
         self._rendered_size = scene.render.resolution_x, scene.render.resolution_y
 
@@ -113,6 +119,11 @@ class Preview:
     def factor(self) -> float:
         """Share of the work that is done, 0..1."""
         return min(1.0, self.iteration / self.limit) if self.limit else 0.0
+
+    @property
+    def step(self) -> str:
+        """What is being painted, in a few words; empty before it has begun."""
+        return f"Iteration {self.iteration} of {self.limit}" if self.limit else ""
 
     def begin(self) -> None:
         """Start the first process; raises Refused."""
@@ -205,20 +216,30 @@ class Preview:
         image: Any = self.show("source")
         # Reading the size of a file means decoding it; rendered frames have that of the scene.
         size = self._rendered_size if self._source.files is None else tuple(image.size)
+        files = []
+        for job in self._jobs((size[0], size[1])):
+            files.append(Path(job["output"]["folder"], "job.json"))
+            files[-1].parent.mkdir(exist_ok=True)
+            files[-1].write_text(json.dumps(job, indent=2), encoding="utf-8")
+        command = runtime.engine_command("run", "--supervised", *map(str, files))
+        self._process = Process(command, folder=self.folder, log_file=self._log_file, environment=runtime.clean_environment())
+
+    def _jobs(self, size: tuple[int, int]) -> list[dict[str, Any]]:
+        """What the engine is to paint, of a frame of `size` (width, height)."""
+        return [self._job(_NAME, self.folder, self._styles, quick(self._settings, size, later=self._later))]
+
+    def _job(self, identifier: str, folder: Path, styles: list[dict[str, Any]], settings: dict[str, Any]) -> dict[str, Any]:
         job = {
             "schema": 1,
-            "id": _NAME,
+            "id": identifier,
             "content": self._source.content(self._extracted, _NAME),
-            "styles": self._styles,
-            "output": {"folder": str(self.folder), "name": _NAME, "existing": "overwrite"},
-            "settings": quick(self._settings, (size[0], size[1])),
+            "styles": styles,
+            "output": {"folder": str(folder), "name": _NAME, "existing": "overwrite"},
+            "settings": settings,
         }
         if self._matte is not None:
             job["matte"] = self._matte.entry(self._extracted / "matte")
-        job_file = self.folder / "job.json"
-        job_file.write_text(json.dumps(job, indent=2), encoding="utf-8")
-        command = runtime.engine_command("run", "--supervised", str(job_file))
-        self._process = Process(command, folder=self.folder, log_file=self._log_file, environment=runtime.clean_environment())
+        return job
 
     def _handle(self, message: dict[str, Any]) -> None:
         match message["event"]:
@@ -239,12 +260,17 @@ class Preview:
         elif code == 0 and self.state == "rendering":
             self._project.unlink()
             self._start_engine()
-        elif code == 0 and self.is_painted:
+        elif self._succeeded(code):
             self._end("done")
-            self.show("painted")
+            if self.is_painted:
+                self.show("painted")
         else:
             who = "Blender could not render the frame" if self.state == "rendering" else "The engine stopped without a word"
             self._end("failed", self.message or f"{who}; the last lines of {self._log_file} say more.")
+
+    def _succeeded(self, code: int) -> bool:
+        """Whether an engine that ended with `code` has brought what was wanted."""
+        return code == 0 and self.is_painted
 
     def _end(self, state: str, message: str = "") -> None:
         self.state, self.message = state, message
@@ -258,27 +284,62 @@ def is_at_playhead(scene: bpy.types.Scene, strip: bpy.types.Strip) -> bool:
     return compat.left_handle(strip) <= scene.frame_current < compat.right_handle(strip)
 
 
-def quick(settings: Mapping[str, Any], size: tuple[int, int]) -> dict[str, Any]:
+def quick(
+    settings: Mapping[str, Any], size: tuple[int, int], *, later: int = 0, pixels: float = PIXELS, effort: float = EFFORT
+) -> dict[str, Any]:
     """The settings with which a frame of `size` (width, height) looks most like the finished one in the time of a preview.
 
     The painting is scaled with the frame, so strokes keep their size relative to it; a smaller picture only lacks the finest ones. Still
-    that shows more than a few iterations less, so what the strip is painted at is kept up to PIXELS, and iterations fill the time.
+    that shows more than a few iterations less, so what the strip is painted at is kept up to `pixels`, and iterations fill the time.
     A single frame knows no neighbors, so that it starts from itself even where the shot starts from noise, which takes far longer.
+
+    Args:
+        later: number of frames since the start of the shot.
+        pixels: the most to paint at.
+        effort: iterations times pixels that there is time for.
     """
-    pixels = size[0] * size[1] * settings["resolution"] ** 2
-    shrink = min(1.0, math.sqrt(PIXELS / pixels))
-    wanted = settings["iterations_first"] if settings["passes"] == 1 else settings["iterations"] * settings["passes"]
+    wanted_pixels = size[0] * size[1] * settings["resolution"] ** 2
+    shrink = min(1.0, math.sqrt(pixels / wanted_pixels))
     return {
         **settings,
         "resolution": max(0.05, settings["resolution"] * shrink),
-        "iterations_first": min(wanted, int(EFFORT / (pixels * shrink**2))),
+        "iterations_first": min(_iterations(settings, later), int(effort / (wanted_pixels * shrink**2))),
         "init_first": "content",
         "init": "content",
         "flow": "auto",
         "cuts": "none",
         "passes": 1,
+        "every": 1,
         "debug": False,
     }
+
+
+def _iterations(settings: Mapping[str, Any], later: int) -> int:
+    """Those that a frame `later` frames into its shot has had when it is finished, with those of the frames that it goes on from."""
+    first, each = int(settings["iterations_first"]), int(settings["iterations"])
+    if settings["passes"] > 1:
+        return each * int(settings["passes"])
+    if not later:
+        return first
+    match settings["init"]:
+        case "content" | "random":
+            return each
+        case "first":
+            return first + each
+    return first + later * each
+
+
+def _listed(cuts: Any) -> list[int]:
+    return [] if isinstance(cuts, str) else list(cuts)
+
+
+def _shot_start(scene: bpy.types.Scene, strip: bpy.types.Strip, frame: int, cuts: list[int]) -> int:
+    """The timeline frame on which the shot begins that is seen at `frame`, as far as that is known without looking at pictures."""
+    chosen = chosen_frames(scene, strip)
+    starts = [compat.left_handle(strip), *(chosen[:1] if chosen else ()), *cuts]
+    if strip.brushflow.markers_as_cuts:
+        starts += [marker.frame for marker in scene.timeline_markers]
+    return max((start for start in starts if start <= frame), default=frame)
 
 
 def headline(preview: Preview) -> str:
@@ -286,8 +347,8 @@ def headline(preview: Preview) -> str:
     match preview.state:
         case "rendering":
             return "Reading the frame"
-        case "painting" if preview.limit:
-            return f"Iteration {preview.iteration} of {preview.limit}"
+        case "painting" if preview.step:
+            return preview.step
         case "canceling":
             return "Canceling"
         case "done":

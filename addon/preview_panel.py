@@ -15,18 +15,27 @@ from .preferences import draw_sentence
 from .preview import NAME, Preview, current, headline, is_at_playhead, open_editor, run, start
 from .source import obstacle
 
-__all__ = ["register", "unregister"]
+__all__ = ["draw_progress", "obstacle_at_playhead", "paintings_obstacle", "register", "unregister"]
 
 
 def _obstacle(context: bpy.types.Context) -> str:
     """Why there can be no preview, as a sentence; empty where there can."""
     strip = active_strip(context)
+    return obstacle(strip) or paintings_obstacle(strip) or obstacle_at_playhead(context)
+
+
+def obstacle_at_playhead(context: bpy.types.Context) -> str:
+    """Why no frame of the active strip can be painted, whatever its paintings, as a sentence; empty where one can."""
+    strip = active_strip(context)
     if reason := obstacle(strip):
         return reason
     assert strip
-    if not any(style.path for style in strip.brushflow.styles):
-        return "Add a painting, whose style the strip takes on."
     return "" if is_at_playhead(compat.edit_scene(context), strip) else "Move the playhead over the strip."
+
+
+def paintings_obstacle(strip: Any) -> str:
+    """What a strip's paintings lack, as a sentence; empty where they lack nothing."""
+    return "" if any(style.path for style in strip.brushflow.styles) else "Add a painting, whose style the strip takes on."
 
 
 class SEQUENCER_OT_brushflow_preview(bpy.types.Operator):
@@ -88,7 +97,10 @@ class SEQUENCER_OT_brushflow_preview_compare(bpy.types.Operator):
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         preview = current()
-        return preview is not None and preview.state == "done"
+        if preview is None or not preview.is_painted:
+            cls.poll_message_set("There is no preview yet.")
+            return False
+        return True
 
     def execute(self, context: bpy.types.Context) -> set[Any]:
         preview = current()
@@ -113,21 +125,22 @@ class SEQUENCER_PT_brushflow_preview(bpy.types.Panel):
         layout, preview, width = self.layout, current(), characters(context)
         assert layout
         if preview is not None and not preview.ended:
-            _draw_progress(layout.row(align=True), preview)
+            draw_progress(layout.row(align=True), preview)
             return
         row = layout.row(align=True)
         row.operator("sequencer.brushflow_preview", icon="IMAGE_DATA")
-        if preview is not None and preview.state == "done":
+        if preview is not None and preview.is_painted:
             _draw_compare(row, preview)
         if reason := _obstacle(context):
             draw_sentence(layout, reason, "INFO", width)
         elif preview is not None and preview.state == "failed":
             draw_sentence(layout.box(), preview.message, "ERROR", width)
-        elif preview is not None and preview.state == "done":
+        elif preview is not None and preview.is_painted:
             draw_sentence(layout, f"{headline(preview)}.", "NONE", width)
 
 
-def _draw_progress(row: bpy.types.UILayout, preview: Preview) -> None:
+def draw_progress(row: bpy.types.UILayout, preview: Preview) -> None:
+    """How far a preview is, and the button that stops it."""
     row.progress(factor=preview.factor, type="BAR", text=headline(preview))
     row.operator("sequencer.brushflow_preview_cancel", text="", icon="X")
 
@@ -146,8 +159,8 @@ def _draw_beside_picture(self: Any, context: Any) -> None:
     row = self.layout.row(align=True)
     row.ui_units_x = 7
     if not preview.ended:
-        _draw_progress(row, preview)
-    elif preview.state == "done":
+        draw_progress(row, preview)
+    elif preview.is_painted:
         _draw_compare(row, preview)
 
 
