@@ -167,15 +167,15 @@ def _draw_sheet(layout: Any, sheet: Sheet, context: bpy.types.Context, width: in
     columns = max(1, int(units / _TILE))
     grid = layout.grid_flow(row_major=True, columns=columns, even_columns=True, even_rows=True, align=True)
     for index, tile in enumerate(sheet.tiles):
-        _draw_tile(grid.box().column(align=True), index, tile, f"{sheet.folder.name}/{index}", max(3.0, units / columns - 1))
+        _draw_tile(grid.box().column(align=True), index, tile, max(3.0, units / columns - 1))
     for tile in sheet.tiles:
         if tile.message:
             draw_sentence(layout, f"{tile.label}: {tile.message}", "ERROR", width)
 
 
-def _draw_tile(column: Any, index: int, tile: Tile, name: str, scale: float) -> None:
+def _draw_tile(column: Any, index: int, tile: Tile, scale: float) -> None:
     if tile.thumbnail is not None:
-        column.template_icon(icon_value=thumbnails.icon(name, tile.thumbnail), scale=scale)
+        column.template_icon(icon_value=thumbnails.icon(f"tile {index}", tile.thumbnail), scale=scale)
     else:
         room = column.row()
         room.alignment, room.scale_y = "CENTER", scale

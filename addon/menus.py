@@ -25,6 +25,8 @@ class SEQUENCER_MT_brushflow(bpy.types.Menu):
         layout.separator()
         layout.operator("sequencer.brushflow_preview")
         layout.operator("sequencer.brushflow_preview_compare")
+        layout.operator("sequencer.brushflow_preview_cancel")
+        layout.operator("sequencer.brushflow_explore", text="Explore Styles")
         layout.separator()
         layout.operator("sequencer.brushflow_restylize")
         _draw_versions(layout)
@@ -52,6 +54,7 @@ def _draw_in_context_menu(self: bpy.types.Menu, context: bpy.types.Context) -> N
         _draw_versions(layout)
     else:
         layout.operator("sequencer.brushflow_stylize", icon="BRUSH_DATA")
+        layout.operator("sequencer.brushflow_preview")
 
 
 def _draw_in_add_menu(self: bpy.types.Menu, _context: bpy.types.Context) -> None:
@@ -74,8 +77,14 @@ _ENTRIES = (
     ("SEQUENCER_MT_add", _draw_in_add_menu),
     ("STATUSBAR_HT_header", _draw_status),
 )
-_KEYED = ("sequencer.brushflow_stylize", "sequencer.brushflow_cancel", "sequencer.brushflow_restylize", "sequencer.brushflow_version")
-"""Operators with an entry in the keymap, to which users may give keys; none by default."""
+_KEYMAPS: dict[tuple[str, Any], tuple[str, ...]] = {
+    ("Sequencer", "SEQUENCE_EDITOR"): (
+        "sequencer.brushflow_stylize", "sequencer.brushflow_cancel", "sequencer.brushflow_preview", "sequencer.brushflow_preview_compare",
+        "sequencer.brushflow_restylize", "sequencer.brushflow_version",
+    ),
+    ("Image", "IMAGE_EDITOR"): ("sequencer.brushflow_preview_compare",),
+}  # fmt: skip
+"""Operators with an entry in a keymap, to which users may give keys; none by default."""
 
 _keys: list[tuple[bpy.types.KeyMap, Any]] = []
 
@@ -86,8 +95,9 @@ def register() -> None:
         getattr(bpy.types, name).append(draw)
     configuration = bpy.context.window_manager.keyconfigs.addon
     if configuration is not None:
-        keymap = configuration.keymaps.new(name="Sequencer", space_type="SEQUENCE_EDITOR")
-        _keys.extend((keymap, keymap.keymap_items.new(name, "NONE", "PRESS")) for name in _KEYED)
+        for (name, space), operators in _KEYMAPS.items():
+            keymap = configuration.keymaps.new(name=name, space_type=space)
+            _keys.extend((keymap, keymap.keymap_items.new(operator, "NONE", "PRESS")) for operator in operators)
 
 
 def unregister() -> None:

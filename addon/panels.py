@@ -17,7 +17,7 @@ from .preferences import draw_sentence
 from .presets import SEQUENCER_PT_brushflow_presets
 from .properties import absolute, flat_name, keyframed, settings_of, unchecked
 from .source import obstacle
-from .thumbnails import painting_icon
+from .thumbnails import icon, painting_icon
 
 __all__ = ["characters", "register", "unregister"]
 
@@ -186,6 +186,8 @@ def _draw_outcome(layout: bpy.types.UILayout, job: worker.Job, width: int) -> No
 
 _STATES = {"waiting": "SORTTIME", "done": "CHECKMARK", "failed": "ERROR", "cancelled": "CANCEL"}
 """Icons; of jobs in work a brush."""
+_THUMBNAIL = 6.0
+"""Size of a job's newest frame, in the units of Blender's buttons."""
 
 
 class SEQUENCER_PT_brushflow_jobs(_Panel, bpy.types.Panel):
@@ -203,8 +205,8 @@ class SEQUENCER_PT_brushflow_jobs(_Panel, bpy.types.Panel):
 
 def _draw_job(layout: bpy.types.UILayout, job: worker.Job) -> None:
     row = layout.row(align=True)
-    icon: Any = _STATES.get(job.state, "BRUSH_DATA")
-    row.label(text=job.order.source.strip, icon=icon)
+    state: Any = _STATES.get(job.state, "BRUSH_DATA")
+    row.label(text=job.order.source.strip, icon=state)
     if job.state in ("failed", "cancelled"):
         row.operator("sequencer.brushflow_job_retry", text="", icon="FILE_REFRESH").number = job.number
     if job.has_log:
@@ -216,6 +218,8 @@ def _draw_job(layout: bpy.types.UILayout, job: worker.Job) -> None:
         layout.label(text=worker.headline(job))
     else:
         layout.progress(factor=job.progress.factor, type="BAR", text=worker.headline(job))
+    if job.progress.thumbnail is not None:
+        layout.template_icon(icon_value=icon(f"job {job.number}", job.progress.thumbnail), scale=_THUMBNAIL)
 
 
 class _SubPanel(_Panel):

@@ -33,6 +33,9 @@ class BrushflowPreferences(bpy.types.AddonPreferences):
         items=[(identifier, build.name, build.description) for identifier, build in runtime.BUILDS.items()],
     )
 
+    use_sound: BoolProperty(name="Sound When Finished", description="Play a sound when a strip is painted, or could not be")
+    sound: StringProperty(name="Sound", description="Sound file to play; empty for a chime", subtype="FILE_PATH")
+
     activity: runtime.Activity | None = None
     """The installation that runs or ran last. Kept on the class: processes do not belong into saved preferences."""
 
@@ -47,6 +50,7 @@ class BrushflowPreferences(bpy.types.AddonPreferences):
         settings.prop(self, "python", placeholder="Made by Brushflow")
         if not self.python and len(runtime.BUILDS) > 1:
             settings.prop(self, "build")
+        _draw_sound(settings, self)
         box = layout.box().column()
         task = _draw_state(box, runtime.BUILDS[self.build], width)
         if activity is not None and not activity.ended:
@@ -66,6 +70,13 @@ class BrushflowPreferences(bpy.types.AddonPreferences):
             draw_sentence(layout, activity.error, "CANCEL" if activity.canceled else "ERROR", width)
         elif activity is not None:
             layout.label(text=f"Done in {_as_clock(activity.seconds)}", icon="CHECKMARK")
+
+
+def _draw_sound(layout: bpy.types.UILayout, preferences: BrushflowPreferences) -> None:
+    layout.prop(preferences, "use_sound")
+    file = layout.row()
+    file.active = preferences.use_sound
+    file.prop(preferences, "sound", text="", placeholder="Chime")
 
 
 def _characters(context: bpy.types.Context) -> int:

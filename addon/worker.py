@@ -24,10 +24,11 @@ from typing import Any
 
 import bpy
 
-from . import Refused, result, runtime, source
+from . import Refused, result, runtime, sound, source, thumbnails
 from .motion import estimated
 from .order import Order
 from .process import Process, is_running
+from .thumbnails import Thumbnail
 
 __all__ = [
     "JOBS",
@@ -81,6 +82,8 @@ class Progress:
     painted: int = 0
     kept: int = 0
     device: str = ""
+    thumbnail: Thumbnail | None = None
+    """The newest frame."""
     message: str = ""
     hint: str = ""
     warnings: list[str] = field(default_factory=list)
@@ -303,6 +306,9 @@ class Job:
         if message["event"] == "frame_done":
             self._delivered.add(message["frame"])
             self._has_news = True
+            # Frames that are kept come by the hundred.
+            if not message["kept"] or progress.thumbnail is None:
+                progress.thumbnail = thumbnails.read(self.order.folder) or progress.thumbnail
             progress.kept += message["kept"]
             progress.painted += not message["kept"]
 
@@ -469,6 +475,8 @@ def _conclude(job: Job) -> None:
         if job.is_laid:
             bpy.ops.ed.undo_push(message="Stylize Strip")
         bpy.ops.sequencer.brushflow_report("INVOKE_DEFAULT", kind=kind, text=f"{job.order.source.strip}: {text}")
+    if job.state != "cancelled":
+        sound.announce()
 
 
 def current() -> Job | None:

@@ -46,6 +46,8 @@ from .pictures import resized
 from .start import Earlier
 from .state import State
 from .styles import StyleImage
+from .thumbnail import FILE as THUMBNAIL
+from .thumbnail import write_thumbnail
 from .vgg import MIN_SIZE
 
 __all__ = ["run_job", "versions", "working_size"]
@@ -416,6 +418,7 @@ class _Run:
         else:
             attributes |= {f"brushflow:loss_{name}": value for name, value in painted.losses.items()}
         write_exr(self._frame_path(step), rgba, attributes)
+        write_thumbnail(self._job.folder / "cache" / THUMBNAIL, rgba)
 
     def _write_debug(self, step: Step, painted: Painted, motion: Motion | None) -> None:
         path = self._frame_path(step)

@@ -271,13 +271,16 @@ def drawn_in(name: str) -> list[str]:
 def test_the_operators_are_in_the_menus_of_the_sequencer(scene: Any) -> None:
     import bpy
 
-    assert "Stylize" in drawn_in("SEQUENCER_MT_context_menu")
+    assert {"Stylize", "Preview Frame"} <= set(drawn_in("SEQUENCER_MT_context_menu"))
     assert "Stylize" in drawn_in("SEQUENCER_MT_preview_context_menu")
     assert "Painted Version of Strip" in drawn_in("SEQUENCER_MT_add")
     assert "Brushflow" in drawn_in("SEQUENCER_MT_strip")
     recorder = Recorder()
     bpy.types.SEQUENCER_MT_brushflow.draw(type("Menu", (), {"layout": recorder})(), bpy.context)
-    for label in ("Stylize", "Cancel Stylizing", "Preview Frame", "Restylize", "Next Painted Version", "Reveal Frames", "Clear Cache"):
+    for label in (
+        "Stylize", "Cancel Stylizing", "Preview Frame", "Before/After", "Cancel Preview", "Explore Styles", "Restylize",
+        "Next Painted Version", "Reveal Frames", "Clear Cache",
+    ):  # fmt: skip
         assert label in recorder.texts
     strip = scene.sequence_editor.strips.new_meta("m", 1, 1)
     strip.brushflow.source_strip = "shot"
@@ -288,10 +291,11 @@ def test_the_operators_are_in_the_menus_of_the_sequencer(scene: Any) -> None:
 def test_users_may_give_keys_to_the_operators_which_have_none(extension: None) -> None:
     import bpy
 
-    items = bpy.context.window_manager.keyconfigs.addon.keymaps["Sequencer"].keymap_items
-    mine = {item.idname: item.type for item in items if "brushflow_" in item.idname}
-    assert mine.get("sequencer.brushflow_stylize") == "NONE"
-    assert set(mine.values()) == {"NONE"}
+    keymaps = bpy.context.window_manager.keyconfigs.addon.keymaps
+    mine = [(name, item) for name in ("Sequencer", "Image") for item in keymaps[name].keymap_items if "brushflow_" in item.idname]
+    assert {item.type for _, item in mine} == {"NONE"}
+    keyed = {(name, item.idname.removeprefix("sequencer.brushflow_")) for name, item in mine}
+    assert {("Sequencer", "stylize"), ("Sequencer", "preview"), ("Sequencer", "preview_compare"), ("Image", "preview_compare")} <= keyed
 
 
 def test_the_status_bar_shows_the_job_in_work(scene: Any, strip: Any, queue: Any) -> None:

@@ -107,7 +107,7 @@ def page(preferences: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
 
     def draw() -> str:
         texts: list[str] = []
-        drawn = SimpleNamespace(layout=Page(texts), python=chosen.python, build=chosen.build)
+        drawn = SimpleNamespace(layout=Page(texts), python=chosen.python, build=chosen.build, use_sound=False)
         preferences.BrushflowPreferences.draw(drawn, context)
         return " ".join(texts)
 

@@ -78,6 +78,12 @@ def test_events_tell_each_frame_in_order_with_its_losses(make, run):
     json.dumps(events)
 
 
+def test_a_small_picture_of_the_newest_frame_lies_in_the_cache(make, run, tmp_path):
+    run(make())
+    small = cv2.imread(str(tmp_path / "out" / "cache" / "thumbnail.bmp"))[..., ::-1] / 255
+    assert np.abs(small - display(tmp_path / "out")[-1]).max() < 0.01
+
+
 def test_equal_jobs_give_equal_files(make, run, tmp_path):
     run(make(folder="a", init="random"))
     run(make(folder="b", init="random"))
