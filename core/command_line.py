@@ -17,16 +17,19 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import __version__
 from .events import Bar, JsonLines, Listener, claimed_stdout
 from .flow import ESTIMATORS, FlowError, estimator
 from .flow_files import read_flo, write_flo
-from .frames import FrameError, read_image, write_gray
+from .frames import FrameError, open_source, read_image, write_gray
 from .job import SCHEMA, Content, Job, JobError, load_job, make_job
 from .numbering import has_placeholder
 from .settings import DEFAULT_PRESET, PRESETS, SettingsError, make_settings, parse, specs
+
+if TYPE_CHECKING:
+    from .estimate import Estimate
 
 __all__ = ["main", "make_parser"]
 
@@ -157,7 +160,9 @@ def _watch_stdin(cancel: threading.Event) -> None:
 def _plan_only(job: Job, *, as_json: bool) -> int:
     with job.open_content() as source:
         job.check(source)
+        from . import weights
         from .devices import DeviceError, choose
+        from .estimate import Unmeasured, estimate
         from .worker import record_job, working_size
 
         settings = job.resolved_settings()
@@ -165,6 +170,12 @@ def _plan_only(job: Job, *, as_json: bool) -> int:
             plan = choose(settings, job.plan)
         except DeviceError as problem:
             raise _Wrong(str(problem)) from None
+        told, reason = None, ""
+        try:
+            # Fetching nothing: a dry run leaves the machine as it is.
+            told = estimate(job, source, weights.verify(settings.network))
+        except (Unmeasured, weights.WeightsError) as problem:
+            reason = str(problem)
         record_job(job, plan)
         facts = {
             "job": str(job.folder / "job.json"),
@@ -175,10 +186,50 @@ def _plan_only(job: Job, *, as_json: bool) -> int:
             "plan": plan.as_dict(),
         }
     if as_json:
-        print(json.dumps(facts))
+        print(json.dumps({**facts, "estimate": told and told.as_dict()}))
     else:
-        _print_facts(facts)
-    return 0
+        _print_facts({**facts, "estimate": told.text if told else f"none: {reason}"})
+    return _warn(told) if told else 0
+
+
+def _warn(told: Estimate) -> int:
+    """Say what will not suffice, and return the exit status."""
+    for sentence in told.warnings:
+        print(f"Warning: {sentence}", file=sys.stderr)
+    if told.problem:
+        print(f"Error: {told.problem}", file=sys.stderr)
+    return 1 if told.problem else 0
+
+
+def _estimate(options: argparse.Namespace) -> int:
+    job = load_job(Path(options.job))
+    content = job.content
+    if options.frame is None:
+        source = job.open_content()
+        job.check(source)
+        numbers = source.numbers
+    elif content.first is None or content.last is None:
+        raise _Wrong("--frame stands for frames that are not there yet, so the job has to name the first and the last of them.")
+    else:
+        source = open_source(options.frame, colorspace=content.colorspace)
+        numbers = tuple(range(content.first, content.last + 1))
+    from . import weights
+    from .devices import DeviceError
+    from .estimate import Rendering, Unmeasured, estimate
+
+    with source, claimed_stdout() as stream:
+        try:
+            found = weights.ensure(job.resolved_settings().network)
+            told = estimate(job, source, found, numbers, Rendering(options.rendering_seconds, options.rendering_bytes))
+        except (Unmeasured, DeviceError, weights.WeightsError) as problem:
+            failure = problem
+        else:
+            if options.json:
+                JsonLines(stream)({"event": "estimate", "job": job.identifier, **told.as_dict()})
+                return 1 if told.problem else 0
+            print(told.text, file=stream)
+            return _warn(told)
+    return _refuse(options, failure, "", "estimate", 2 if isinstance(failure, DeviceError) else 1)
 
 
 def _matte(options: argparse.Namespace) -> dict[str, Any] | None:
@@ -362,11 +413,19 @@ def make_parser() -> argparse.ArgumentParser:
     existing = stylize.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="keep the frames that are there and fit")
     existing.add_argument("--overwrite", action="store_true", help="paint all frames anew")
-    stylize.add_argument("--dry-run", action="store_true", help="check everything, write job.json and show the plan")
+    stylize.add_argument(
+        "--dry-run", action="store_true", help="check everything, write job.json, and show the plan and what the job will take"
+    )
 
     run = command("run", _run, "Run job files; what is finished already is kept where the job says resume.")
     run.add_argument("jobs", metavar="JOB.json", nargs="+", help="job files, painted one after the other")
     run.add_argument("--supervised", action="store_true", help="JSON events; the line 'cancel' or the end of the input cancels")
+
+    probe = command("estimate", _estimate, "Say what a job file will take: time, disk and memory, from two evaluations on its first frame.")
+    probe.add_argument("job", metavar="JOB.json", help="the job")
+    probe.add_argument("--frame", metavar="PICTURE", help="stands for the job's frames, which are still to be rendered")
+    probe.add_argument("--rendering-seconds", metavar="S", type=float, default=0.0, help="what rendering one of them takes (default: 0)")
+    probe.add_argument("--rendering-bytes", metavar="N", type=int, default=0, help="size of one of them on the disk (default: 0)")
 
     flow = command("flow", _flow, "Estimate the optical flow from frame A to frame B.")
     flow.add_argument("a", metavar="A", help="a frame")

@@ -1,0 +1,223 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one frame of a job costs, measured by two evaluations of its real objective: the first warms up, the second is timed."""
+
+from __future__ import annotations
+
+import math
+import sys
+import tempfile
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from . import weights
+from .color import display_from_linear
+from .consistency import mask
+from .content import Original
+from .delivery import finished
+from .devices import Plan, available
+from .flow import estimator
+from .frames import FrameSource, write_exr
+from .job import Job
+from .painter import Painter
+from .passes import Step
+from .pictures import resized
+from .settings import Settings
+from .start import Earlier
+from .styles import StyleImage
+from .worker import working_size
+
+__all__ = ["Cost", "memory_there", "probe"]
+
+Array = NDArray[np.float32]
+
+_EVALUATION_BYTES = {"float32": 4000, "bfloat16": 2500}
+"""Memory that an evaluation takes for each pixel: only for telling whether one can be tried."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds and bytes."""
+
+    evaluation: float
+    """Seconds of an evaluation of the objective, the step that follows it included as far as it counts."""
+    start: float
+    """Seconds until the first frame can be begun: the network and the paintings."""
+    frame: float
+    """Seconds of a painted frame besides its evaluations."""
+    reading: float
+    """Seconds of a frame that is read."""
+    writing: float
+    """Seconds of a frame that is written."""
+    flow: float
+    """Seconds of the flow from one frame to another; 0 where it is given or not asked for."""
+    mask: float
+    """Seconds of the mask that tells where it can be trusted."""
+    picture: int
+    """Bytes of a painted frame's file."""
+    memory: int | None
+    """Bytes of the device's memory at the most, None where that cannot be told; of the processor's, all that the engine takes."""
+
+
+def probe(job: Job, source: FrameSource, steps: Collection[Step], plan: Plan, found: weights.Weights, there: int | None) -> Cost:
+    """Paint the first frame of `source` for two evaluations, at the working size and with all that a later frame holds to.
+
+    Where an evaluation of this size does not fit into the memory, a smaller one is measured, and its cost grows with the pixels.
+
+    Args:
+        steps: the job's; the one with the most to hold to is tried.
+        found: the network's weights.
+        there: bytes of the device's memory that are free; None where that is not known.
+
+    Raises JobError, FrameError, FlowError, WeightsError, torch.OutOfMemoryError.
+    """
+    heaviest = max((step for step in steps if not step.is_between), key=lambda step: (len(step.moved), len(step.needs)))
+    settings = job.settings_at(heaviest.index)
+    whole = working_size(source.size, settings.resolution)
+    shrink = _shrink(whole, plan, there)
+    size = working_size(source.size, settings.resolution * shrink)
+
+    clock = _Clock(plan)
+    image = display_from_linear(source.read(source.numbers[0]))
+    source.digest(source.numbers[0])
+    working = resized(image.rgb, size)
+    reading = clock.lap()
+    styles = [StyleImage(display_from_linear(frame).rgb, style.weight, style.region) for frame, style in job.read_styles()]
+    painter = Painter(settings, plan, weights.load(found), styles, size)
+    matte = _half(size) if job.matte else None
+    first = _paint(painter, working, heaviest, settings, matte)
+    start = clock.lap()
+    second = _paint(painter, working, heaviest, settings, matte)
+    clock.lap()
+    flow, masking = _motion(job, working, settings, plan) if any(step.moved for step in steps) else (0.0, 0.0)
+    clock.lap()
+    original = Original(image, None if matte is None else resized(matte, source.size))
+    # A frame packs as badly as the painting that it is painted like, which two evaluations do not show yet.
+    look = resized(max(styles, key=lambda style: style.share).rgb, whole)
+    picture = _file_size(finished(look, original, settings, {style.region for style in styles}))
+    writing = clock.lap()
+    more = math.prod(whole) / math.prod(size)
+    return Cost(
+        evaluation=second.evaluation * more, start=max(start - first.evaluation - first.setup, 0.0) + first.setup * more,
+        frame=second.setup * more, reading=reading, writing=writing, flow=flow * more, mask=masking * more, picture=picture,
+        memory=_peak_memory(plan, more, _history_bytes(settings, plan, steps, whole)),
+    )  # fmt: skip
+
+
+class _Clock:
+    """Seconds between laps, in each of which the device has done all that it was told to."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._waits = plan.torch_device.type != "cpu"
+        self._begun = time.perf_counter()
+
+    def lap(self) -> float:
+        if self._waits:
+            torch.accelerator.synchronize()
+        before, self._begun = self._begun, time.perf_counter()
+        return self._begun - before
+
+
+@dataclass(frozen=True)
+class _Painting:
+    """Seconds until the first evaluation, and of one."""
+
+    setup: float
+    evaluation: float
+
+
+def _paint(painter: Painter, working: Array, step: Step, settings: Settings, matte: Array | None) -> _Painting:
+    clock, laps = _Clock(painter.plan), []
+    still = np.zeros((*working.shape[:2], 2), np.float32)
+    # Half of what is seen is new, as where much moves.
+    earlier = {other: Earlier(working, still, _half((working.shape[1], working.shape[0])), matte) for other in step.needs}
+    painter.paint(
+        working, replace(step, iterations=1), earlier, settings, 1, check=lambda: laps.append(clock.lap()),
+        matte=matte, colors_of=working if settings.keep_colors == "match" else None,
+    )  # fmt: skip
+    return _Painting(laps[0], clock.lap() + sum(laps[1:]))
+
+
+def _half(size: tuple[int, int]) -> Array:
+    """(H, W), 1 on the left and 0 on the right."""
+    plane = np.zeros(size[::-1], np.float32)
+    plane[:, : (size[0] + 1) // 2] = 1
+    return plane
+
+
+def _motion(job: Job, working: Array, settings: Settings, plan: Plan) -> tuple[float, float]:
+    """Seconds of a flow and of a mask."""
+    moved = np.roll(working, 3, axis=1)
+    forward = inverse = np.full((*working.shape[:2], 2), 3, np.float32)
+    seconds = 0.0
+    if job.flow is None:
+        finder = estimator(job.estimator, plan.device)
+        forward = finder.estimate(working, moved)
+        clock = _Clock(plan)
+        inverse = finder.estimate(moved, working)
+        seconds = clock.lap()
+    clock = _Clock(plan)
+    mask(forward, inverse, settings.mask)
+    return seconds, clock.lap()
+
+
+def _file_size(rgba: Array) -> int:
+    with tempfile.TemporaryDirectory(prefix="brushflow-") as folder:
+        path = Path(folder, "frame.exr")
+        write_exr(path, rgba, {})
+        return path.stat().st_size
+
+
+def _shrink(size: tuple[int, int], plan: Plan, there: int | None) -> float:
+    """What width and height are multiplied by for an evaluation that takes no more than half of the memory."""
+    needed = math.prod(size) * _EVALUATION_BYTES[plan.precision]
+    return 1.0 if there is None or needed < there else math.sqrt(there / 2 / needed)
+
+
+def _history_bytes(settings: Settings, plan: Plan, steps: Collection[Step], size: tuple[int, int]) -> int:
+    """What L-BFGS keeps once its history is full: two pictures a step, and the latest step and gradient."""
+    if settings.optimizer != "lbfgs":
+        return 0
+    longest = max(step.iterations for step in steps)
+    # Only the processor's memory is taken as it is used.
+    pairs = min(plan.history, longest) if plan.torch_device.type == "cpu" else plan.history
+    return (2 * pairs + 2) * 3 * 4 * math.prod(size)
+
+
+def _peak_memory(plan: Plan, more: float, history: int) -> int | None:
+    match plan.torch_device.type:
+        case "cpu":
+            peak = _peak_resident()
+        case "cuda" | "xpu":
+            peak = torch.accelerator.max_memory_reserved(plan.torch_device)
+        case _:
+            peak = None
+    return None if peak is None else int(peak * more) + history
+
+
+def _peak_resident() -> int | None:
+    """The most memory that this process has had, in bytes."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def memory_there(plan: Plan) -> int | None:
+    """Bytes of the device's memory that no program uses, where that can be told, else all of it."""
+    kind = plan.torch_device.type
+    if kind in ("cuda", "xpu"):
+        free, _ = getattr(torch, kind).mem_get_info(plan.torch_device)
+        return int(free)
+    if kind == "cpu" and (facts := Path("/proc/meminfo")).is_file():
+        lines: Sequence[list[str]] = [line.split() for line in facts.read_text("utf-8").splitlines()]
+        return next((int(line[1]) * 1024 for line in lines if line[0] == "MemAvailable:"), None)
+    return next((one["memory"] for one in available() if one["id"] == plan.device), None)
