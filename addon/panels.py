@@ -16,7 +16,7 @@ from .operators import active_strip, chosen_strips
 from .preferences import draw_sentence
 from .presets import SEQUENCER_PT_brushflow_presets
 from .properties import absolute, flat_name, keyframed, settings_of, unchecked
-from .source import obstacle
+from .source import lack, obstacle
 from .thumbnails import icon, painting_icon
 
 __all__ = ["characters", "register", "unregister"]
@@ -139,6 +139,8 @@ def _draw_start(layout: bpy.types.UILayout, strip: bpy.types.Strip, job: worker.
 
 def _missing(strip: bpy.types.Strip) -> str:
     """What has to be given before the strip can be painted."""
+    if reason := lack(strip):
+        return reason
     styles = [style for style in strip.brushflow.styles if style.path]
     if not styles:
         return "Add a painting, whose style the strip takes on."

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +22,7 @@ from .extraction import Task
 from .properties import absolute
 from .runtime import EXTENSION
 
-__all__ = ["Files", "Source", "extraction_command", "file_name", "find_source", "missing_media", "obstacle", "save_copy"]
+__all__ = ["Files", "Source", "extraction_command", "file_name", "find_source", "lack", "missing_media", "obstacle", "save_copy"]
 
 _KINDS = ("IMAGE", "MOVIE", "SCENE", "META", "MOVIECLIP")
 # Names as OpenImageIO knows them; files in any other space are left to Blender to convert.
@@ -123,8 +123,26 @@ def find_source(scene: bpy.types.Scene, strip: bpy.types.Strip, frames: tuple[in
     return Source(scene.name, strip.name, first - shift, last - shift, shift, left, right, _own_files(strip))
 
 
-def missing_media(strip: Any, used: range) -> Iterator[str]:
-    """What a strip lacks, as sentences; `used` counts from the start of the strip's content."""
+def lack(strip: bpy.types.Strip) -> str:
+    """What a strip lacks on its first and its last frame, as a sentence; empty where nothing. Panels can ask at each redraw."""
+    return next(missing_media(strip, _ends(strip), _ends), "")
+
+
+def _ends(strip: bpy.types.Strip) -> list[int]:
+    return sorted({0, max(compat.content_duration(strip), 1) - 1})
+
+
+def _whole(strip: bpy.types.Strip) -> Sequence[int]:
+    return range(max(compat.content_duration(strip), 1))
+
+
+def missing_media(strip: Any, used: Sequence[int], used_of: Callable[[bpy.types.Strip], Sequence[int]] = _whole) -> Iterator[str]:
+    """What a strip lacks, as sentences.
+
+    Args:
+        used: frames that are looked at, counted from the start of the strip's content.
+        used_of: gives those of a strip inside of this one.
+    """
     match strip.type:
         case "IMAGE":
             folder, trim = absolute(strip.directory), compat.content_trim_start(strip)
@@ -147,7 +165,7 @@ def missing_media(strip: Any, used: range) -> Iterator[str]:
         case "META":
             for child in strip.strips:
                 if not child.mute and child.type in _KINDS:
-                    yield from missing_media(child, range(max(compat.content_duration(child), 1)))
+                    yield from missing_media(child, used_of(child), used_of)
 
 
 _UNTOUCHED = {

@@ -153,6 +153,38 @@ def test_what_is_small_already_keeps_its_size_and_iterations(preview: Any) -> No
     assert preview.quick({**settings, "passes": 4}, (64, 64))["iterations_first"] == 400
 
 
+@pytest.mark.parametrize(
+    ("init", "later", "iterations"),
+    [
+        ("previous_warped", 0, 50), ("previous_warped", 3, 80), ("previous", 2, 70), ("first", 3, 60), ("content", 3, 10),
+        ("random", 3, 10),
+    ],
+)  # fmt: skip
+def test_a_frame_has_the_iterations_of_those_that_it_goes_on_from(preview: Any, init: str, later: int, iterations: int) -> None:
+    settings = {"resolution": 1.0, "iterations_first": 50, "iterations": 10, "passes": 1, "init": init}
+    assert preview.quick(settings, (64, 64), later=later)["iterations_first"] == iterations
+
+
+@pytest.mark.parametrize(
+    ("set_up", "later"),
+    [
+        (lambda scene, group: None, 2),
+        (lambda scene, group: setattr(group, "cuts", "2"), 1),
+        (lambda scene, group: setattr(group, "cuts", "none"), 2),
+        (lambda scene, group: (group.__setattr__("frame_range", "CUSTOM"), group.__setattr__("frame_start", 12)), 0),
+        (lambda scene, group: (scene.timeline_markers.new("cut", frame=11), group.__setattr__("markers_as_cuts", True)), 1),
+    ],
+)
+def test_the_preview_knows_how_far_into_its_shot_the_frame_is(
+    preview: Any, scene: Any, strip: Any, set_up: Callable[..., None], later: int
+) -> None:
+    scene.frame_set(12)
+    set_up(scene, strip.brushflow)
+    strip.brushflow.iterations_first, strip.brushflow.iterations = 7, 1
+    paint()
+    assert job_of(preview.current())["settings"]["iterations_first"] == 7 + later
+
+
 def test_a_new_preview_ends_the_one_before(preview: Any, engine: Any, scene: Any, strip: Any) -> None:
     engine(listen=True)
     first = preview.Preview(scene, strip)
