@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
@@ -97,7 +97,7 @@ class Contents:
             self.ahead(index).result()
         return self._originals.pop(index)
 
-    def keep_only(self, indices: Collection[int]) -> None:
+    def keep_only(self, indices: range) -> None:
         """Let go of all other frames."""
         for index in [index for index in self._contents if index not in indices and self._contents[index].done()]:
             del self._contents[index]

@@ -20,13 +20,14 @@ __all__ = ["finished", "premultiplied"]
 Array = NDArray[np.float32]
 
 
-def finished(painted: Array, original: Original, settings: Settings, sides: Collection[Side]) -> Array:
+def finished(painted: Array, original: Original, settings: Settings, sides: Collection[Side], colors_of: Array | None = None) -> Array:
     """The frame to deliver.
 
     Args:
         painted: (h, w, 3) display sRGB at the working size.
         original: the frame as it came, with its matte.
         sides: those sides of the matte that have paintings; on the other the source is kept, exactly.
+        colors_of: (H, W, 3) display sRGB, the frame whose colors are kept if that is not this one.
 
     Returns:
         (H, W, 4) scene-linear, alpha premultiplied. At a strength of 0 it is the source, values above display white included.
@@ -34,7 +35,7 @@ def finished(painted: Array, original: Original, settings: Settings, sides: Coll
     image = original.image
     rgb = resized(painted, (image.rgb.shape[1], image.rgb.shape[0]))
     if settings.keep_colors == "luminance":
-        rgb = with_colors_of(rgb, image.rgb)
+        rgb = with_colors_of(rgb, image.rgb if colors_of is None else colors_of)
     share: Array | np.float32 = np.float32(settings.strength)
     if original.matte is not None:
         share = share * painted_part(original.matte, sides)[..., np.newaxis]

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -19,7 +21,7 @@ from .content import Content
 from .flow import FlowEstimator
 from .flow_files import GivenFlow
 
-__all__ = ["EstimatedMotion", "GivenMotion", "Motion", "MotionFinder"]
+__all__ = ["EstimatedMotion", "GivenMotion", "Motion", "MotionFinder", "along"]
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,16 @@ class MotionFinder(Protocol):
     def find(self, here: Content, there: Content) -> Motion:
         """The motion from one frame to the other; raises FlowError."""
         ...
+
+
+def along(finder: MotionFinder, path: Sequence[Content]) -> Motion:
+    """The motion from the first frame of a path to its last, chained from its steps; raises FlowError."""
+    return joined([finder.find(here, there) for here, there in pairwise(path)])
+
+
+def joined(steps: Sequence[Motion]) -> Motion:
+    """The motion along steps, each of which begins where the one before ends."""
+    return steps[0] if len(steps) == 1 else Motion(*chained([step.flow for step in steps], [step.mask for step in steps]))
 
 
 class EstimatedMotion:
@@ -98,10 +110,7 @@ class GivenMotion:
 
     def find(self, here: Content, there: Content) -> Motion:
         toward = 1 if there.number > here.number else -1
-        steps = [self._step(number, toward) for number in range(here.number, there.number, toward)]
-        if len(steps) == 1:
-            return steps[0]
-        return Motion(*chained([step.flow for step in steps], [step.mask for step in steps]))
+        return joined([self._step(number, toward) for number in range(here.number, there.number, toward)])
 
     def _digest(self, number: int, toward: int) -> str:
         if (number, toward) not in self._digests:

@@ -8,7 +8,7 @@ import logging
 import platform
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ from .inbetween import inbetween
 from .job import JOB_FILE, Job, JobError
 from .losses import Objective
 from .matte import Side, side
-from .motion import EstimatedMotion, GivenMotion, Motion, MotionFinder
+from .motion import EstimatedMotion, GivenMotion, Motion, MotionFinder, along
 from .optimizer import Cancelled, Diverged, Progress
 from .pace import Pace
 from .painter import Painted, Painter
@@ -121,11 +121,15 @@ def run_job(job: Job, source: FrameSource, listener: Listener, cancel: threading
 
 @dataclass(frozen=True)
 class _Result:
-    """What a step brought: the picture, the frame as it came where the picture is delivered, and how the previous frame reaches it."""
+    """What a step brought: the picture, the frame as it came where the picture is delivered, and how the previous frame reaches it.
+
+    `colors_of` is the frame whose colors are kept if that is another.
+    """
 
     painted: Painted
     original: Original | None
     motion: Motion | None
+    colors_of: Array | None
 
 
 class _Run:
@@ -148,6 +152,7 @@ class _Run:
         """By pass and frame."""
         self._fingerprints: dict[tuple[int, int], str] = {}
         self._colors: tuple[int, Array] | None = None
+        self._held: tuple[int, Array] | None = None
         self._painted = self._kept = 0
         self._places: dict[int, int] = {}
         """Where the frames stand in the last pass, from 1."""
@@ -253,7 +258,9 @@ class _Run:
         if place not in self._fingerprints:
             here = self._contents.number(step.index)
             inputs = [self._contents.digest(step.index)]
-            inputs += [self._finder.identity(here, self._contents.number(other)) for other in step.moved]
+            for other in step.moved:
+                inputs.append(self._finder.identity(here, self._contents.number(other)))
+                inputs += [self._contents.digest(index) for index in self._path(step.index, other)[1:-1]]
             if self._settings.keep_colors == "match":
                 inputs.append(self._contents.digest(step.shot))
             if self._job.matte is not None:
@@ -284,15 +291,29 @@ class _Run:
 
     def _motion(self, index: int, other: int) -> Future[Motion]:
         if (index, other) not in self._motions:
-            self._motions[index, other] = self._ahead.submit(self._find_motion, self._contents.ahead(index), self._contents.ahead(other))
+            self._motions[index, other] = self._ahead.submit(
+                self._find_motion, [self._contents.ahead(passed) for passed in self._path(index, other)]
+            )
         return self._motions[index, other]
 
-    def _find_motion(self, here: Future[Content], there: Future[Content]) -> Motion:
+    def _find_motion(self, path: Sequence[Future[Content]]) -> Motion:
         begun = time.monotonic()
-        a, b = here.result(), there.result()
-        motion = self._finder.find(a, b)
-        self._tell("flow", frame=a.number, to=b.number, seconds=time.monotonic() - begun)
+        contents = [content.result() for content in path]
+        motion = along(self._finder, contents)
+        self._tell("flow", frame=contents[0].number, to=contents[-1].number, seconds=time.monotonic() - begun)
         return motion
+
+    def _path(self, index: int, other: int) -> Sequence[int]:
+        """The frames along which the motion of a pair is found.
+
+        Painted frames and those in between are reached step by step: estimators lose motions that are too long. What lies farther
+        back than nearly all frames look is not read again for that.
+        """
+        every = self._settings.every
+        if every == 1 or abs(other - index) > memory(self._settings) * every:
+            return index, other
+        toward = 1 if other > index else -1
+        return range(index, other + toward, toward)
 
     def _look_ahead(self, step: Step) -> None:
         """Let the frames that come next be read and their motion be found while this one is painted."""
@@ -332,6 +353,14 @@ class _Run:
             self._colors = shot, self._contents[shot].working
         return self._colors[1]
 
+    def _held_colors(self, step: Step) -> Array | None:
+        """The painted frame as it came, where that is held: its strokes do not fit the colors of a frame in between."""
+        if step.start != "held" or self._settings.keep_colors != "luminance":
+            return None
+        if self._held is None or self._held[0] != step.previous:
+            self._held = step.previous, self._contents.take_original(step.previous).image.rgb
+        return self._held[1]
+
     def _noise(self, step: Step) -> int:
         """The number that decides the noise of a frame; in a multi-pass job all frames of a shot start from the same."""
         return self._contents.number(step.index if self._passes == 1 else step.shot)
@@ -363,7 +392,7 @@ class _Run:
         is_last = step.pass_number == self._passes
         original = self._contents.take_original(index) if is_last else None
         motion_to_previous = motions[step.previous].result() if step.previous in motions else None
-        return _Result(painted, original, motion_to_previous), time.monotonic() - begun
+        return _Result(painted, original, motion_to_previous, self._held_colors(step)), time.monotonic() - begun
 
     def _between(self, step: Step, content: Content, earlier: Mapping[int, Earlier]) -> Painted:
         sides = () if content.matte is None else [side(content.matte, name) for name in sorted(self._sides)]
@@ -398,7 +427,7 @@ class _Run:
         if not step.is_between:
             self._state.save(step.pass_number, self._contents.number(step.index), self._fingerprint(step), painted.rgb)
         if original is not None:
-            self._deliver(step, painted, original)
+            self._deliver(step, painted, original, result.colors_of)
             if self._settings.debug:
                 self._write_debug(step, painted, result.motion)
             self._painted += 1
@@ -406,8 +435,8 @@ class _Run:
         left = self._pace.left(step, self._position(step)["index"], painted.iterations, seconds)
         self._tell_painted(step, seconds, painted.iterations, painted.losses, left, kept=False)
 
-    def _deliver(self, step: Step, painted: Painted, original: Original) -> None:
-        rgba = finished(painted.rgb, original, self._job.settings_at(step.index), self._sides)
+    def _deliver(self, step: Step, painted: Painted, original: Original, colors_of: Array | None) -> None:
+        rgba = finished(painted.rgb, original, self._job.settings_at(step.index), self._sides, colors_of)
         attributes: dict[str, str | int | float] = {
             _FINGERPRINT: self._fingerprint(step),
             "brushflow:version": __version__,
@@ -433,7 +462,7 @@ class _Run:
         """Let go of what the next frames do not ask for; what is asked for later comes back from the disk."""
         latest, stride = step.reached, step.stride
         reach, following = memory(self._settings) * stride, latest + step.toward * stride
-        self._contents.keep_only({*range(latest - reach, latest + reach + 1, stride), *range(latest - stride, latest + stride + 1)})
+        self._contents.keep_only(range(latest - reach, latest + reach + 1))
         for pair in [pair for pair in self._motions if pair[0] != following and (pair[0] == step.index or abs(pair[0] - latest) >= stride)]:
             del self._motions[pair]
         for place in [place for place in self._results if place[0] != step.pass_number or abs(place[1] - following) > reach]:

@@ -4,14 +4,20 @@
 
 import itertools
 import json
+import threading
 from collections import Counter
 from pathlib import Path
 
+import cv2
 import numpy as np
+import OpenImageIO as oiio  # noqa: N813
 import pytest
 
+from core.color import display_from_linear
 from core.fingerprint import fingerprint
-from core.frames import read_exr, read_exr_attributes
+from core.flow_files import write_flo
+from core.frames import open_source, read_exr, read_exr_attributes
+from core.job import make_job
 from core.passes import schedule
 from core.settings import make_settings
 
@@ -26,6 +32,23 @@ def steps(count, cuts=(), **settings):
 def order(made):
     """Painted frames as they are, frames in between in brackets."""
     return [[step.index] if step.is_between else step.index for step in made]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.exr"))}
+
+
+def display(folder: Path) -> list[np.ndarray]:
+    with open_source(str(folder / "shot_####.exr")) as source:
+        return [display_from_linear(source.read(number)).rgb for number in source.numbers]
+
+
+def channels(path: Path) -> dict[str, np.ndarray]:
+    """Channels (H, W) of a debug picture, without "Brushflow." before their names."""
+    image = oiio.ImageInput.open(str(path))
+    names, pixels = image.spec().channelnames, image.read_image("float")
+    image.close()
+    return {name.removeprefix("Brushflow."): pixels[..., index] for index, name in enumerate(names)}
 
 
 def test_every_shot_begins_with_a_painted_frame_and_counts_from_it():
@@ -136,3 +159,140 @@ def test_a_held_frame_is_the_painted_one_unchanged(make, run, shot, tmp_path):
     assert not np.array_equal(frames[1], frames[2])
     assert read_exr_attributes(tmp_path / "out" / "shot_0002.exr")["brushflow:between"] == "held"
     assert {(event["frame"], event["to"]) for event in events.of("flow")} == {(3, 1), (5, 3)}
+
+
+def test_a_held_frame_keeps_the_colors_of_the_painted_one(make, run, shot, tmp_path):
+    run(make(shot(2), every=2, between="held", keep_colors="luminance", resolution=0.8))
+    assert np.array_equal(*(read_exr(path) for path in sorted((tmp_path / "out").glob("*.exr"))))
+
+
+def test_a_warped_frame_moves_with_the_shot(make, run, shot, tmp_path):
+    """The texture moves by one pixel a frame, so the frames in between lie over the painted ones, shifted."""
+    run(make(shot(5, width=64, height=48), every=4, iterations_first=60, iterations=40))
+    frames = display(tmp_path / "out")
+
+    def distance(index, other):
+        left, width = index - other, 64 - 12
+        return np.abs(frames[index][4:-4, 6 + left : 6 + left + width] - frames[other][4:-4, 6 : 6 + width]).mean()
+
+    for index in (1, 2, 3):
+        assert min(distance(index, 0), distance(index, 4)) < 0.03 < np.abs(frames[index] - frames[0]).mean()
+    assert distance(1, 0) < distance(3, 0) and distance(3, 4) < distance(1, 4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "stop_at"),
+    [
+        ({"every": 2}, 3), ({"every": 3}, 2), ({"every": 3}, 3), ({"every": 3}, 6), ({"every": 3, "between": "held"}, 3),
+        ({"every": 2, "cuts": [4]}, 4), ({"every": 2, "long_term": [1, 2]}, 5), ({"every": 2, "init": "first", "cuts": [3]}, 6),
+        ({"every": 2, "long_term_every": 1, "debug": True}, 6),
+    ],
+)  # fmt: skip
+def test_resume_at_any_frame_gives_the_bits_of_an_undisturbed_run(make, run, shot, tmp_path, settings, stop_at):
+    pattern = shot(7)
+    assert run(make(pattern, folder="whole", **settings))[0] == 0
+    cancel = threading.Event()
+
+    def stop(event):
+        if event["event"] == "frame_started" and event["index"] == stop_at:
+            cancel.set()
+
+    assert run(make(pattern, **settings), listener=stop, cancel=cancel)[0] == 130
+    assert len([path for path in contents(tmp_path / "out") if "debug" not in path]) in (stop_at - 1, stop_at)
+    status, events = run(make(pattern, existing="resume", **settings))
+    assert status == 0 and not events.of("warning") and events[-1]["painted"] + events[-1]["kept"] == 7
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+    assert run(make(pattern, existing="resume", **settings))[1][-1]["kept"] == 7
+
+
+@pytest.mark.parametrize("passes", [2, 3])
+@pytest.mark.parametrize("stop_at", [(1, 2), (2, 1), (2, 4)])
+def test_resume_of_several_passes_gives_the_bits_of_an_undisturbed_run(make, run, shot, tmp_path, passes, stop_at):
+    pattern, settings = shot(5), {**PASSES, "passes": passes, "every": 3}
+    assert run(make(pattern, folder="whole", **settings))[0] == 0
+    cancel, started = threading.Event(), Counter()
+
+    def stop(event):
+        if event["event"] == "frame_started":
+            started[event["pass"]] += 1
+            if (event["pass"], started[event["pass"]]) == stop_at:
+                cancel.set()
+
+    status, _ = run(make(pattern, **settings), listener=stop, cancel=cancel)
+    assert status == (130 if cancel.is_set() else 0)
+    assert run(make(pattern, existing="resume", **settings))[0] == 0
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_the_chain_goes_on_from_a_part_that_was_painted_before(make, run, shot, tmp_path):
+    """The last frame of the part had no painted frame after it; it is made anew once there is one."""
+    pattern = shot(7)
+
+    def part(last):
+        job = make(pattern, every=3, existing="resume")
+        return make_job({**job.as_json(), "content": {"pattern": pattern, "last": last}})
+
+    assert run(part(5))[0] == 0
+    status, events = run(part(7))
+    assert status == 0 and not events.of("warning")
+    assert [event["frame"] for event in events.of("frame_done") if event["kept"]] == [1, 4, 2, 3]
+    assert run(make(pattern, every=3, folder="whole"))[0] == 0
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_other_timing_is_painted_anew(make, run):
+    run(make(every=2))
+    assert run(make(existing="resume", every=2))[1][-1]["kept"] == 4
+    assert run(make(existing="resume", every=3))[1][-1]["kept"] == 0
+
+
+def test_only_the_two_latest_painted_frames_keep_their_state(make, run, shot, tmp_path):
+    run(make(shot(8), every=3))
+    assert sorted(path.name[:9] for path in (tmp_path / "out" / "cache" / "state").iterdir()) == ["shot_0004", "shot_0007"]
+
+
+def test_a_frame_in_between_has_its_own_strength_matte_and_alpha(make, run, painting, tmp_path):
+    (tmp_path / "cutout").mkdir()
+    generator = np.random.default_rng(0)
+    for number in range(1, 4):
+        picture = generator.integers(0, 256, (32, 40, 4)).astype(np.uint8)
+        picture[: 4 * number, :, 3] = 0
+        cv2.imwrite(str(tmp_path / "cutout" / f"shot_{number:04d}.png"), picture)
+    pattern = str(tmp_path / "cutout" / "shot_####.png")
+    matte = np.zeros((32, 40), np.uint8)
+    matte[:, :20] = 255
+    cv2.imwrite(str(tmp_path / "matte.png"), matte)
+    for between in ("warped", "held"):
+        job = make(pattern, folder=between, every=2, between=between, matte={"path": str(tmp_path / "matte.png")})
+        assert run(job)[0] == 0
+        written = read_exr(tmp_path / between / "shot_0002.exr")
+        with open_source(pattern) as source:
+            frame = source.read(2)
+        assert frame.alpha is not None
+        expected = (frame.rgb * frame.alpha[..., None]).astype(np.float16)
+        assert np.array_equal(written[..., 3], frame.alpha.astype(np.float16))
+        assert np.array_equal(written[:, 20:, :3], expected[:, 20:]) and not np.array_equal(written[8:, :20, :3], expected[8:, :20])
+        run(make(pattern, folder=f"{between}0", every=2, between=between, per_frame={"strength": [1, 0, 1]}))
+        assert np.array_equal(read_exr(tmp_path / f"{between}0" / "shot_0002.exr")[8:, :, :3], expected[8:])
+
+
+def test_given_flow_is_chained_to_both_painted_neighbors(make, run, shot, tmp_path):
+    pattern = shot(4)
+    for number in range(1, 5):
+        for name, toward in (("f", 1), ("b", -1)):
+            flow = np.zeros((40, 48, 2), np.float32)
+            flow[..., 0] = toward
+            write_flo(tmp_path / f"{name}_{number:04d}.flo", flow)
+    given = {"forward": str(tmp_path / "f_####.flo"), "backward": str(tmp_path / "b_####.flo")}
+    status, events = run(make(pattern, given=given, flow="files", every=3, debug=True))
+    assert status == 0
+    assert {(event["frame"], event["to"]) for event in events.of("flow")} == {(4, 1), (2, 1), (2, 4), (3, 1), (3, 4)}
+    debug = channels(tmp_path / "out" / "shot_debug_0003.exr")
+    assert (debug["Flow.X"][:, 4:-4] == -2).all() and not debug["Flow.Y"].any()
+
+
+def test_debug_pictures_tell_of_frames_in_between_too(make, run, tmp_path):
+    run(make(every=3, debug=True, between="held"))
+    held = channels(tmp_path / "out" / "shot_debug_0002.exr")
+    assert not held["Flow.X"].any() and held["Start.R"].any()
+    assert sorted(path.name for path in (tmp_path / "out").glob("*debug*")) == [f"shot_debug_{number:04d}.exr" for number in range(1, 5)]
