@@ -10,9 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import shutil
-import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +18,13 @@ from typing import Any, Literal
 import bpy
 
 from ..core.settings import SettingsError
-from . import Refused, compat, runtime
+from . import Refused, compat
+from .errand import INTERVAL, Errand, picture_of, wait
+from .extraction import Task
 from .matte import find_matte
 from .order import chosen_frames, styles_of
-from .process import Process
 from .properties import per_frame, settings_of
-from .source import extraction_command, find_source, save_copy
+from .source import find_source
 
 __all__ = [
     "NAME",
@@ -51,8 +49,6 @@ PIXELS = 512 * 288
 """The most that a preview is painted at."""
 EFFORT = 20 * PIXELS
 """Iterations times pixels that two processor cores manage in about a quarter of a minute."""
-INTERVAL = 0.1
-"""Seconds between two looks at the processes."""
 
 _NAME = "preview"
 """Files of the engine are called preview_####."""
@@ -65,8 +61,8 @@ class _Picture:
     colorspace: str
 
 
-class Preview:
-    """One frame on its way through the processes. Holds names, since undo frees strips."""
+class Preview(Errand):
+    """The frame at the playhead on its way through the processes."""
 
     def __init__(self, scene: bpy.types.Scene, strip: bpy.types.Strip, styles: list[dict[str, Any]] | None = None) -> None:
         """The frame of `strip` at the playhead of `scene`, as its settings say; raises Refused.
@@ -88,27 +84,12 @@ class Preview:
         self._keyframed = {name: values[0] for name, values in per_frame(scene, strip, self._source.timeline_frames).items()}
         self._settings.update(self._keyframed)
         self._later = frame - _shot_start(scene, strip, frame, [cut + self._source.shift for cut in _listed(self._settings["cuts"])])
-        runtime.find_python()
         self._rendered_size = scene.render.resolution_x, scene.render.resolution_y
-
-        self.state = "waiting"
-        """waiting, rendering, starting, painting, canceling; at the end done, failed or cancelled."""
         self.iteration = self.limit = 0
-        self.message = ""
-        """What went wrong and what helps, in a sentence or two."""
         self.shown: Side | None = None
         """What the data-block shows; None before it shows anything of this preview."""
         self._painted: Path | None = None
-        self._process: Process | None = None
-        self._canceled = False
-        try:
-            self.folder = Path(tempfile.mkdtemp(prefix="brushflow-preview-", dir=bpy.app.tempdir or None))
-        except OSError as error:
-            raise Refused(f"The temporary folder cannot be written to ({error.strerror}); choose another in the preferences.") from error
-
-    @property
-    def ended(self) -> bool:
-        return self.state in ("done", "failed", "cancelled")
+        super().__init__()
 
     @property
     def is_painted(self) -> bool:
@@ -125,56 +106,13 @@ class Preview:
         """What is being painted, in a few words; empty before it has begun."""
         return f"Iteration {self.iteration} of {self.limit}" if self.limit else ""
 
-    def begin(self) -> None:
-        """Start the first process; raises Refused."""
+    def _tasks(self) -> list[Task]:
         tasks = []
         if self._source.files is None:
-            tasks.append(self._source.task("frames", self._source.strip, self._extracted, _NAME))
+            tasks.append(self._source.task("frames", self._source.strip, self.extracted, _NAME))
         if self._matte is not None and self._matte.strip:
-            tasks.append(self._source.task("matte", self._matte.strip, self._extracted / "matte", self._matte.name))
-        try:
-            if tasks:
-                self.state = "rendering"
-                save_copy(self._project)
-                self._process = Process(extraction_command(tasks, self._project), log_file=self._log_file)
-            else:
-                self._start_engine()
-        except (OSError, RuntimeError) as error:
-            self.discard()
-            reason = getattr(error, "strerror", None) or str(error).strip()
-            raise Refused(f"The preview could not be started ({reason}).") from error
-
-    def update(self) -> bool:
-        """Read what the processes said and go on; returns at once, and whether there was anything new."""
-        if self._process is None or self.ended:
-            return False
-        heard = False
-        for message in self._process.messages():
-            heard = True
-            self._handle(message)
-        if (code := self._process.exit_code) is not None:
-            self._process.close()
-            try:
-                self._process_ended(code)
-            except (OSError, RuntimeError, Refused) as error:
-                self._end("failed", str(error))
-            return True
-        return heard
-
-    def cancel(self) -> None:
-        """Ask the process to stop, which `update` sees; nothing of it is of use to anyone."""
-        if self._process is not None and not self.ended and not self._canceled:
-            self._canceled = True
-            self.state = "canceling"
-            self._process.interrupt()
-
-    def discard(self) -> None:
-        """End the process and delete all files."""
-        if self._process is not None and not self.ended:
-            self.cancel()
-            self._process.close()
-            self._end("cancelled")
-        shutil.rmtree(self.folder, ignore_errors=True)
+            tasks.append(self._source.task("matte", self._matte.strip, self.extracted / "matte", self._matte.name))
+        return tasks
 
     def show(self, side: Side) -> bpy.types.Image:
         """Let the data-block show the source or the painted frame, through the view transform of the scene, as the sequencer does."""
@@ -190,29 +128,12 @@ class Preview:
         return image
 
     @property
-    def _extracted(self) -> Path:
-        return self.folder / "source"
-
-    @property
-    def _project(self) -> Path:
-        return self._extracted / "project.blend"
-
-    @property
-    def _log_file(self) -> Path:
-        return self.folder / "run.log"
-
-    @property
     def _source_picture(self) -> _Picture:
         files = self._source.files
-        if files is None:
-            return _Picture(self._extracted / f"{_NAME}_{self._source.first:04d}.exr", compat.working_space())
-        name = files.pattern.name
-        digits = name.count("#")
-        path = files.pattern.with_name(name.replace("#" * digits, f"{self._source.first - files.offset:0{digits}d}"))
-        return _Picture(path, _SPACES[files.colorspace])
+        space = compat.working_space() if files is None else _SPACES[files.colorspace]
+        return _Picture(picture_of(self._source, self.extracted, _NAME), space)
 
     def _start_engine(self) -> None:
-        self.state = "starting"
         image: Any = self.show("source")
         # Reading the size of a file means decoding it; rendered frames have that of the scene.
         size = self._rendered_size if self._source.files is None else tuple(image.size)
@@ -221,8 +142,7 @@ class Preview:
             files.append(Path(job["output"]["folder"], "job.json"))
             files[-1].parent.mkdir(exist_ok=True)
             files[-1].write_text(json.dumps(job, indent=2), encoding="utf-8")
-        command = runtime.engine_command("run", "--supervised", *map(str, files))
-        self._process = Process(command, folder=self.folder, log_file=self._log_file, environment=runtime.clean_environment())
+        self._engine("run", "--supervised", *map(str, files))
 
     def _jobs(self, size: tuple[int, int]) -> list[dict[str, Any]]:
         """What the engine is to paint, of a frame of `size` (width, height)."""
@@ -232,13 +152,13 @@ class Preview:
         job = {
             "schema": 1,
             "id": identifier,
-            "content": self._source.content(self._extracted, _NAME),
+            "content": self._source.content(self.extracted, _NAME),
             "styles": styles,
             "output": {"folder": str(folder), "name": _NAME, "existing": "overwrite"},
             "settings": settings,
         }
         if self._matte is not None:
-            job["matte"] = self._matte.entry(self._extracted / "matte")
+            job["matte"] = self._matte.entry(self.extracted / "matte")
         return job
 
     def _handle(self, message: dict[str, Any]) -> None:
@@ -251,29 +171,15 @@ class Preview:
                 self._painted = Path(message["path"])
             case "warning":
                 log.warning("Preview of %s: %s", self.strip, message["message"])
-            case "error":
-                self.message = f"{message['message']} {message.get('hint') or ''}".strip()
-
-    def _process_ended(self, code: int) -> None:
-        if self._canceled:
-            self._end("cancelled")
-        elif code == 0 and self.state == "rendering":
-            self._project.unlink()
-            self._start_engine()
-        elif self._succeeded(code):
-            self._end("done")
-            if self.is_painted:
-                self.show("painted")
-        else:
-            who = "Blender could not render the frame" if self.state == "rendering" else "The engine stopped without a word"
-            self._end("failed", self.message or f"{who}; the last lines of {self._log_file} say more.")
+            case _:
+                super()._handle(message)
 
     def _succeeded(self, code: int) -> bool:
-        """Whether an engine that ended with `code` has brought what was wanted."""
         return code == 0 and self.is_painted
 
-    def _end(self, state: str, message: str = "") -> None:
-        self.state, self.message = state, message
+    def _conclude(self) -> None:
+        if self.is_painted:
+            self.show("painted")
 
 
 _SPACES = {"srgb_rec709_scene": "sRGB", "lin_rec709_scene": "Linear Rec.709"}
@@ -379,12 +285,8 @@ def start(preview: Preview) -> None:
 def run(preview: Preview) -> None:
     """Run a preview to its end, for Blender without a window; Ctrl-C cancels it. Raises Refused."""
     _replace(preview)
-    while not preview.ended:
-        try:
-            _update_all()
-            time.sleep(0.02)
-        except KeyboardInterrupt:
-            preview.cancel()
+    wait(preview)
+    _update_all()
 
 
 def _replace(preview: Preview) -> None:
