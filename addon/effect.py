@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from bpy.app.translations import pgettext_rpt as rpt_
+
 __all__ = ["needs_flow", "remarks", "without_effect"]
 
 
@@ -75,5 +77,9 @@ def remarks(values: Mapping[str, Any]) -> list[str]:
     found = []
     passes, begin = values["passes"], values["temporal_from_pass"]
     if 1 < passes < begin:
-        found.append(f"Temporal from pass {begin} never comes with {passes} passes: frames are blended, but not held to each other.")
+        found.append(
+            rpt_("Temporal from pass {begin} never comes with {passes} passes: frames are blended, but not held to each other.").format(
+                begin=begin, passes=passes
+            )
+        )
     return found

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.settings import SettingsError, make_settings
 from . import Refused, presets, thumbnails
@@ -62,7 +64,7 @@ class Sheet(Preview):
 
     @property
     def step(self) -> str:
-        return f"Picture {self._at + 1} of {len(self.tiles)}"
+        return iface_("Picture {number} of {count}").format(number=self._at + 1, count=len(self.tiles))
 
     def choose(self, tile: Tile) -> None:
         """Show the tile's picture as the preview, as long as it is there."""
@@ -109,7 +111,7 @@ def of_folder(strip: bpy.types.Strip, folder: str) -> list[Tile]:
     """One tile for each picture in a folder, MOST of them at most; raises Refused."""
     pictures = pictures_in(absolute(folder))
     if not pictures:
-        raise Refused(f"The folder {absolute(folder)} holds no pictures; choose another.")
+        raise Refused(rpt_("The folder {folder} holds no pictures; choose another.").format(folder=absolute(folder)))
     try:
         styles = styles_of(strip)
     except Refused:  # a strip without paintings may be here for its first

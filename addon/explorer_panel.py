@@ -7,6 +7,7 @@
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import EnumProperty, IntProperty, PointerProperty, StringProperty
 
 from ..core.settings import SettingsError
@@ -59,8 +60,10 @@ def _obstacle(context: bpy.types.Context) -> str:
     if options.among != "FOLDER":
         return paintings_obstacle(active_strip(context))
     if not options.folder:
-        return "Choose a folder of pictures."
-    return "" if absolute(options.folder).is_dir() else f"The folder {options.folder} does not exist; choose another."
+        return rpt_("Choose a folder of pictures.")
+    if not absolute(options.folder).is_dir():
+        return rpt_("The folder {folder} does not exist; choose another.").format(folder=options.folder)
+    return ""
 
 
 class SEQUENCER_OT_brushflow_explore(bpy.types.Operator):
@@ -128,7 +131,7 @@ class SEQUENCER_OT_brushflow_explore_take(bpy.types.Operator):
         except SettingsError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"'{strip.name}' has taken {tile.label}")
+        self.report({"INFO"}, rpt_("'{strip}' has taken {label}").format(strip=strip.name, label=tile.label))
         return {"FINISHED"}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from . import Refused, compat
 from .properties import strips_of
@@ -46,17 +47,19 @@ def obstacle(strip: bpy.types.Strip) -> str:
     if group.matte != "STRIP":
         return ""
     if not group.matte_strip:
-        return "Choose the strip that is the matte."
+        return rpt_("Choose the strip that is the matte.")
     chosen = _strip_of(strip)
     if chosen is None:
-        return f"There is no strip '{group.matte_strip}' for the matte; choose another."
+        return rpt_("There is no strip '{matte_strip}' for the matte; choose another.").format(matte_strip=group.matte_strip)
     if chosen == strip:
-        return f"The strip '{chosen.name}' cannot be its own matte; choose another, or its alpha."
+        return rpt_("The strip '{chosen}' cannot be its own matte; choose another, or its alpha.").format(chosen=chosen.name)
     if chosen.type not in KINDS:
         kind = bpy.types.Strip.bl_rna.properties["type"].enum_items[chosen.type].name
-        return f"The matte '{chosen.name}' is a strip of the type {kind}; choose one with a picture of its own, such as a mask strip."
+        return rpt_(
+            "The matte '{chosen}' is a strip of the type {kind}; choose one with a picture of its own, such as a mask strip."
+        ).format(chosen=chosen.name, kind=kind)
     if chosen.type == "MASK" and chosen.mask is None:
-        return f"The strip '{chosen.name}' lacks its mask; choose one in the strip's properties."
+        return rpt_("The strip '{chosen}' lacks its mask; choose one in the strip's properties.").format(chosen=chosen.name)
     return ""
 
 
@@ -74,8 +77,10 @@ def find_matte(strip: bpy.types.Strip, frames: range) -> Matte | None:
     left, right = compat.left_handle(chosen), compat.right_handle(chosen)
     if frames[0] < left or right <= frames[-1]:
         raise Refused(
-            f"The matte '{chosen.name}' is seen on frames {left}-{right - 1}, but frames {frames[0]}-{frames[-1]} are painted; "
-            "make it as long, or paint fewer frames."
+            rpt_(
+                "The matte '{chosen}' is seen on frames {left}-{right}, but frames {first}-{last} are painted; "
+                "make it as long, or paint fewer frames."
+            ).format(chosen=chosen.name, left=left, right=right - 1, first=frames[0], last=frames[-1])
         )
     start = compat.content_start(chosen)
     last = max(compat.content_duration(chosen), 1) - 1

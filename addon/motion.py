@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from . import Refused, vectors
 from .effect import needs_flow
@@ -45,20 +46,24 @@ class Motion:
 
 def estimated(reason: str) -> Motion:
     """No motion, but a warning that says why."""
-    return Motion(warning=f"The motion is estimated instead of taken from the scene, because {reason}.")
+    return Motion(warning=rpt_("The motion is estimated instead of taken from the scene, because {reason}.").format(reason=reason))
 
 
 def obstacle(strip: bpy.types.Strip) -> str:
     """Why the motion cannot be had from where it is to come from, as a sentence; empty where it can. Looks at no files."""
     group: Any = strip.brushflow
     if group.flow == "files" and not (group.flow_forward and group.flow_backward):
-        return "Name the files of the flow, forward and backward, or choose another Optical Flow."
+        return rpt_("Name the files of the flow, forward and backward, or choose another Optical Flow.")
     if group.flow != "vectors" or group.flow_vectors:
         return ""
     if strip.type != "SCENE":
-        return "Name the files with the motion vectors, which only scene strips render by themselves, or choose another Optical Flow."
+        return rpt_("Name the files with the motion vectors, which only scene strips render by themselves, or choose another Optical Flow.")
     reason = vectors.obstacle(strip) if strip.scene else ""
-    return f"The scene's own motion vectors cannot be used, because {reason}; set Optical Flow to Automatic." if reason else ""
+    return (
+        rpt_("The scene's own motion vectors cannot be used, because {reason}; set Optical Flow to Automatic.").format(reason=reason)
+        if reason
+        else ""
+    )
 
 
 def find_motion(strip: bpy.types.Strip, settings: Mapping[str, Any], varying: Collection[str], frames: range) -> Motion:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import CollectionProperty, EnumProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
@@ -71,7 +73,7 @@ class SEQUENCER_OT_brushflow_stylize(bpy.types.Operator):
 def _reason(strip: bpy.types.Strip) -> str:
     """Why a strip cannot be painted now; empty where it can."""
     job = worker.job_of(strip)
-    return "The strip is being painted." if job is not None and not job.ended else obstacle(strip)
+    return rpt_("The strip is being painted.") if job is not None and not job.ended else obstacle(strip)
 
 
 def _paint(operator: bpy.types.Operator, scene: bpy.types.Scene, strips: Sequence[bpy.types.Strip]) -> set[Any]:
@@ -80,7 +82,7 @@ def _paint(operator: bpy.types.Operator, scene: bpy.types.Scene, strips: Sequenc
     for strip in strips:
         try:
             if reason := _reason(strip):
-                raise Refused(f"'{strip.name}' is left out. {reason}")
+                raise Refused(rpt_("'{strip}' is left out. {reason}").format(strip=strip.name, reason=reason))
             job = worker.Job(take(scene, strip), keep_running=strip.brushflow.keep_running)
             if not bpy.app.background:
                 worker.enqueue(job)
@@ -95,7 +97,7 @@ def _paint(operator: bpy.types.Operator, scene: bpy.types.Scene, strips: Sequenc
     if bpy.app.background:
         jobs = [job for job in jobs if _run(operator, job)]
     elif len(jobs) > 1:
-        operator.report({"INFO"}, f"{len(jobs)} strips are in the queue")
+        operator.report({"INFO"}, iface_("{count} strips are in the queue").format(count=len(jobs)))
     return {"FINISHED"} if jobs else {"CANCELLED"}
 
 
@@ -162,7 +164,9 @@ class SEQUENCER_OT_brushflow_job_retry(_OnJob, bpy.types.Operator):
             return {"CANCELLED"}
         scene, strip = worker.original_of(self.job)
         if scene is None or strip is None:
-            self.report({"ERROR"}, f"The strip '{self.job.order.source.strip}' is gone, so it cannot be painted again.")
+            self.report(
+                {"ERROR"}, rpt_("The strip '{strip}' is gone, so it cannot be painted again.").format(strip=self.job.order.source.strip)
+            )
             return {"CANCELLED"}
         return _paint(self, scene, [strip])
 
@@ -227,7 +231,9 @@ class SEQUENCER_OT_brushflow_version(bpy.types.Operator):
         strip = active_strip(context)
         count = len(versions.versions_of(strip)) if strip else 0
         if count < 2:
-            cls.poll_message_set("The strip has only one painted version." if count else "Select a strip that has painted versions.")
+            cls.poll_message_set(
+                rpt_("The strip has only one painted version.") if count else rpt_("Select a strip that has painted versions.")
+            )
         return count > 1
 
     def execute(self, context: bpy.types.Context) -> set[Any]:
@@ -236,7 +242,7 @@ class SEQUENCER_OT_brushflow_version(bpy.types.Operator):
         chosen = versions.step(strip, 1 if self.direction == "NEXT" else -1)
         if strip.brushflow.source_strip:
             _activate(compat.edit_scene(context), chosen)
-        self.report({"INFO"}, f"'{chosen.name}' is seen")
+        self.report({"INFO"}, iface_("'{chosen}' is seen").format(chosen=chosen.name))
         return {"FINISHED"}
 
 
@@ -259,7 +265,7 @@ class SEQUENCER_OT_brushflow_restylize(bpy.types.Operator):
         strip = active_strip(context)
         painted = strip is not None and bool(strip.brushflow.source_strip)
         if not painted:
-            cls.poll_message_set("Select a painted strip.")
+            cls.poll_message_set(rpt_("Select a painted strip."))
         return painted
 
     def execute(self, context: bpy.types.Context) -> set[Any]:
@@ -284,7 +290,7 @@ class SEQUENCER_OT_brushflow_clear_cache(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         painted = cls._strip(context) is not None
         if not painted:
-            cls.poll_message_set("Select a strip that was painted.")
+            cls.poll_message_set(rpt_("Select a strip that was painted."))
         return painted
 
     @staticmethod
@@ -303,7 +309,7 @@ class SEQUENCER_OT_brushflow_clear_cache(bpy.types.Operator):
         found = versions.caches(base, strip.brushflow.job_id, painted)
         freed = versions.clear([cache for cache in found if worker.left_running(cache.parent) is None])
         versions.METER.forget(base)
-        self.report({"INFO"}, f"Freed {versions.in_words(freed)}")
+        self.report({"INFO"}, iface_("Freed {size}").format(size=versions.in_words(freed)))
         return {"FINISHED"}
 
 

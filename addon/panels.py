@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_n as n_
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.settings import SettingsError, specs
 from . import ADDON_ID, Refused, matte, motion, runtime, vectors, versions, worker
@@ -26,7 +29,7 @@ _NETWORK = ("network", "pooling", "content_layers", "content_layer_weights", "st
 _FLOW = ("flow", "mask", "uncovered")
 _LONG_TERM = ("long_term", "long_term_every", "combine")
 _SHOTS = ("cuts",)
-_OWN_MOTION = "The strip's scene renders its own exact motion."
+_OWN_MOTION = n_("The strip's scene renders its own exact motion.")
 
 
 class _Panel:
@@ -53,7 +56,7 @@ class SEQUENCER_PT_brushflow(_Panel, bpy.types.Panel):
             if strip is not None and strip.brushflow.source_strip:
                 _draw_result(layout, strip, width)
             else:
-                draw_sentence(layout, "Select a strip to paint." if strip is None else reason, "INFO", width)
+                draw_sentence(layout, rpt_("Select a strip to paint.") if strip is None else reason, "INFO", width)
             return
         layout.use_property_split = True
         layout.use_property_decorate = False
@@ -68,7 +71,7 @@ class SEQUENCER_PT_brushflow(_Panel, bpy.types.Panel):
 
 def _draw_result(layout: bpy.types.UILayout, strip: bpy.types.Strip, width: int) -> None:
     group = strip.brushflow
-    draw_sentence(layout, f"Version {group.version} of {group.source_strip}.", "BRUSH_DATA", width)
+    draw_sentence(layout, rpt_("Version {number} of {strip}.").format(number=group.version, strip=group.source_strip), "BRUSH_DATA", width)
     row = layout.row(align=True)
     row.operator("sequencer.brushflow_restylize", icon="LOOP_BACK")
     row.operator("sequencer.brushflow_reveal", text="", icon="FILE_FOLDER")
@@ -81,7 +84,7 @@ def _draw_versions(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     seen = [str(result.brushflow.version) for result in versions.results_of(strip) if not result.mute]
     row = layout.row(align=True)
     row.operator("sequencer.brushflow_version", text="", icon="TRIA_LEFT").direction = "PREVIOUS"
-    row.label(text=f"Version {seen[-1]} is seen" if seen else "No version is seen")
+    row.label(text=iface_("Version {number} is seen").format(number=seen[-1]) if seen else "No version is seen")
     row.operator("sequencer.brushflow_version", text="", icon="TRIA_RIGHT").direction = "NEXT"
 
 
@@ -123,7 +126,11 @@ def _draw_start(layout: bpy.types.UILayout, strip: bpy.types.Strip, job: worker.
     reason = _missing(strip)
     start.enabled = not reason
     count = len(chosen_strips(bpy.context))
-    start.operator("sequencer.brushflow_stylize", text=f"Stylize {count} Strips" if count > 1 else "Stylize", icon="BRUSH_DATA")
+    start.operator(
+        "sequencer.brushflow_stylize",
+        text=iface_("Stylize {count} Strips").format(count=count) if count > 1 else "Stylize",
+        icon="BRUSH_DATA",
+    )
     row.operator("sequencer.brushflow_reveal", text="", icon="FILE_FOLDER")
     if reason:
         draw_sentence(layout, reason, "INFO", width)
@@ -143,12 +150,12 @@ def _missing(strip: bpy.types.Strip) -> str:
         return reason
     styles = [style for style in strip.brushflow.styles if style.path]
     if not styles:
-        return "Add a painting, whose style the strip takes on."
+        return rpt_("Add a painting, whose style the strip takes on.")
     absent = next((style.path for style in styles if not absolute(style.path).is_file()), None)
     if absent:
-        return f"The painting {bpy.path.basename(absent)} does not exist; choose another."
+        return rpt_("The painting {file} does not exist; choose another.").format(file=bpy.path.basename(absent))
     if strip.brushflow.output.startswith("//") and not bpy.data.filepath:
-        return "Save the project first: the painted frames go into a folder beside it."
+        return rpt_("Save the project first: the painted frames go into a folder beside it.")
     try:
         settings_of(strip)
     except SettingsError as error:
@@ -163,9 +170,13 @@ def _draw_running(layout: bpy.types.UILayout, job: worker.Job, width: int) -> No
     row.operator("sequencer.brushflow_cancel", text="", icon="X")
     column = layout.column(align=True)
     if progress.seconds is not None:
-        column.label(text=f"{progress.seconds:.1f} s a frame on {progress.device}")
+        column.label(text=iface_("{seconds:.1f} s a frame on {device}").format(seconds=progress.seconds, device=progress.device))
     if progress.loss is not None:
-        column.label(text=f"Iteration {progress.iteration} of {progress.limit}, loss {progress.loss:.4g}")
+        column.label(
+            text=iface_("Iteration {number} of {limit}, loss {loss:.4g}").format(
+                number=progress.iteration, limit=progress.limit, loss=progress.loss
+            )
+        )
     for warning in progress.warnings:
         draw_sentence(column, warning, "INFO", width)
 
@@ -178,10 +189,9 @@ def _draw_outcome(layout: bpy.types.UILayout, job: worker.Job, width: int) -> No
         if progress.hint:
             draw_sentence(box, progress.hint, "NONE", width)
     elif job.state == "cancelled":
-        draw_sentence(layout, "Canceled. Finished frames are kept; Stylize goes on from there.", "INFO", width)
+        draw_sentence(layout, rpt_("Canceled. Finished frames are kept; Stylize goes on from there."), "INFO", width)
     else:
-        kept = f", kept {progress.kept}" if progress.kept else ""
-        draw_sentence(layout, f"Painted {progress.painted} frames{kept}.", "CHECKMARK", width)
+        draw_sentence(layout, f"{worker.headline(job)}.", "CHECKMARK", width)
         for warning in progress.warnings:
             draw_sentence(layout, warning, "INFO", width)
 
@@ -314,7 +324,7 @@ class SEQUENCER_PT_brushflow_flow(_SettingsPanel, bpy.types.Panel):
             column.prop(group, "flow_vectors", placeholder="Rendered by the strip" if strip.type == "SCENE" else "")
         elif group.flow == "auto" and strip.type == "SCENE" and strip.scene:
             reason = vectors.obstacle(strip)
-            draw_sentence(column, motion.estimated(reason).warning if reason else _OWN_MOTION, "INFO", width)
+            draw_sentence(column, motion.estimated(reason).warning if reason else rpt_(_OWN_MOTION), "INFO", width)
 
 
 class SEQUENCER_PT_brushflow_long_term(_SettingsPanel, bpy.types.Panel):
@@ -397,8 +407,8 @@ class SEQUENCER_PT_brushflow_output(_SubPanel, bpy.types.Panel):
             used = versions.METER.used(versions.base_folder(strip), group.job_id)
             if versions.METER.is_busy and not bpy.app.timers.is_registered(_show_measure):
                 bpy.app.timers.register(_show_measure, first_interval=_MEASURE_INTERVAL)
-            size = "" if used is None else f" ({versions.in_words(used)})"
-            column.operator("sequencer.brushflow_clear_cache", text=f"Clear Cache{size}", icon="TRASH")
+            text = n_("Clear Cache") if used is None else iface_("Clear Cache ({size})").format(size=versions.in_words(used))
+            column.operator("sequencer.brushflow_clear_cache", text=text, icon="TRASH")
 
 
 _MEASURE_INTERVAL = 0.5

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_n as n_
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from . import ADDON_ID, Refused, runtime
@@ -69,7 +72,7 @@ class BrushflowPreferences(bpy.types.AddonPreferences):
         if activity is not None and activity.error:
             draw_sentence(layout, activity.error, "CANCEL" if activity.canceled else "ERROR", width)
         elif activity is not None:
-            layout.label(text=f"Done in {_as_clock(activity.seconds)}", icon="CHECKMARK")
+            layout.label(text=iface_("Done in {time}").format(time=_as_clock(activity.seconds)), icon="CHECKMARK")
 
 
 def _draw_sound(layout: bpy.types.UILayout, preferences: BrushflowPreferences) -> None:
@@ -93,20 +96,25 @@ def _draw_state(column: bpy.types.UILayout, build: runtime.Build, width: int) ->
         if _names_python():
             draw_sentence(column, str(refused), "ERROR", width)
             return ""
-        lack = "The engine lacks a Python environment with PyTorch, and perhaps the weights of its network."
+        lack = rpt_("The engine lacks a Python environment with PyTorch, and perhaps the weights of its network.")
         draw_sentence(column, lack, "INFO", width)
         draw_sentence(column, _need(build), "DISK_DRIVE", width)
-        return "Install Engine"
-    draw_sentence(column, f"The engine runs on {python}", "CHECKMARK", width)
+        return n_("Install Engine")
+    draw_sentence(column, rpt_("The engine runs on {python}").format(python=python), "CHECKMARK", width)
     info = runtime.remembered(python)
     if not info:
-        draw_sentence(column, "Check Engine shows its versions, devices and weights.", "QUESTION", width)
+        draw_sentence(column, rpt_("Check Engine shows its versions, devices and weights."), "QUESTION", width)
         return ""
     for line in summary(info):
         draw_sentence(column, line, "BLANK1", width)
     if network := runtime.missing_network(info):
-        draw_sentence(column, f"The weights of {network} are missing; they are fetched here, or by the first job.", "INFO", width)
-        return "Fetch Weights"
+        draw_sentence(
+            column,
+            rpt_("The weights of {network} are missing; they are fetched here, or by the first job.").format(network=network),
+            "INFO",
+            width,
+        )
+        return n_("Fetch Weights")
     return ""
 
 
@@ -122,12 +130,14 @@ def _need(build: runtime.Build) -> str:
     folder = runtime.environment_folder()
     size = (build.space + runtime.WEIGHTS_SPACE) / runtime.GB
     free = runtime.free_space(folder) / runtime.GB
-    return f"Install Engine makes both, which takes up to {size:.0f} GB in {folder.parent}, where {free:.0f} GB are free."
+    return rpt_("Install Engine makes both, which takes up to {size:.0f} GB in {folder}, where {free:.0f} GB are free.").format(
+        size=size, folder=folder.parent, free=free
+    )
 
 
 def _draw_progress(layout: bpy.types.UILayout, activity: runtime.Activity, width: int) -> None:
     row = layout.row(align=True)
-    label = "Canceling" if activity.canceling else activity.label
+    label = iface_("Canceling") if activity.canceling else activity.label
     factor = activity.received / activity.size if activity.size else 0.0
     row.progress(factor=factor, text=", ".join([label, *_downloaded(activity), _as_clock(activity.seconds)]))
     row.operator("preferences.brushflow_install_cancel", text="", icon="X")
@@ -138,7 +148,7 @@ def _draw_progress(layout: bpy.types.UILayout, activity: runtime.Activity, width
 def _downloaded(activity: runtime.Activity) -> list[str]:
     """How much the step has downloaded, where it downloads."""
     if activity.size:
-        return [f"{activity.received / 1e6:.0f} of {activity.size / 1e6:.0f} MB"]
+        return [iface_("{received:.0f} of {size:.0f} MB").format(received=activity.received / 1e6, size=activity.size / 1e6)]
     return [f"{activity.received / 1e6:.0f} MB"] if activity.received else []
 
 
@@ -158,7 +168,7 @@ def summary(info: dict[str, Any]) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in info.get("versions", {}).items())
     devices = [f"{one['id']}: {one['name']}{_memory(one['memory'])}" for one in info.get("devices", [])]
     present = [network for network, facts in info.get("weights", {}).items() if "path" in facts and Path(facts["path"]).is_file()]
-    return [versions, *devices, f"Networks: {', '.join(present) or 'none yet'}"]
+    return [versions, *devices, iface_("Networks: {names}").format(names=", ".join(present) or iface_("none yet"))]
 
 
 def _memory(size: int | None) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 import bpy
 from bl_operators.presets import AddPresetBase
 from bl_ui.utils import PresetPanel
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, StringProperty
 
 from ..core.settings import PRESETS, SettingsError, specs
@@ -66,8 +67,9 @@ def find(name: str) -> Preset:
     by_name = {**{path.stem: path for path in files.values()}, **files}
     if name not in by_name:
         near = difflib.get_close_matches(name, [*PRESETS, *by_name], 1, 0.5)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise SettingsError(f"There is no preset '{name}'{hint}; the presets are {', '.join([*PRESETS, *files])}.")
+        complaint = rpt_("There is no preset '{name}'; did you mean '{near}'?" if near else "There is no preset '{name}'.")
+        listed = rpt_("The presets are {names}.").format(names=", ".join([*PRESETS, *files]))
+        raise SettingsError(f"{complaint.format(name=name, near=near[0] if near else '')} {listed}")
     return _read(by_name[name])
 
 
@@ -114,7 +116,9 @@ def _read(path: Path) -> Preset:
                 case ast.Assign([ast.Attribute(_, name)], value):
                     stored[name.removeprefix("brushflow_")] = ast.literal_eval(value)
     except (OSError, SyntaxError, ValueError) as error:
-        raise SettingsError(f"The preset {path} cannot be read ({getattr(error, 'strerror', None) or error}).") from error
+        raise SettingsError(
+            rpt_("The preset {path} cannot be read ({reason}).").format(path=path, reason=getattr(error, "strerror", None) or error)
+        ) from error
     if unknown := stored.keys() - specs().keys():
         log.warning("The preset %s sets what there is not in this version: %s", path, ", ".join(sorted(unknown)))
     return Preset({name: value_of(name, value) for name, value in stored.items() if name in specs()}, styles)
@@ -133,7 +137,7 @@ class SEQUENCER_OT_brushflow_preset(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if active_strip(context) is None:
-            cls.poll_message_set("Select a strip to paint.")
+            cls.poll_message_set(rpt_("Select a strip to paint."))
             return False
         return True
 
@@ -152,7 +156,7 @@ class SEQUENCER_OT_brushflow_preset(bpy.types.Operator):
             return {"CANCELLED"}
         if moving := keyframed(strip) & preset.values.keys():
             labels = ", ".join(sorted(specs()[name].label for name in moving))
-            self.report({"WARNING"}, f"Keyframes are left as they are: {labels}.")
+            self.report({"WARNING"}, rpt_("Keyframes are left as they are: {labels}.").format(labels=labels))
         return {"FINISHED"}
 
 
@@ -174,7 +178,9 @@ class SEQUENCER_OT_brushflow_preset_add(AddPresetBase, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> Any:
         if not self.remove_name and self.as_filename(self.name).casefold() in PRESETS:
-            self.report({"WARNING"}, f"'{self.name}' is the name of a preset that comes with Brushflow; choose another")
+            self.report(
+                {"WARNING"}, rpt_("'{name}' is the name of a preset that comes with Brushflow; choose another").format(name=self.name)
+            )
             return {"CANCELLED"}
         return super().execute(context)
 

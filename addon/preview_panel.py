@@ -7,6 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_n as n_
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from . import Refused, compat
 from .operators import active_strip
@@ -30,12 +32,12 @@ def obstacle_at_playhead(context: bpy.types.Context) -> str:
     if reason := obstacle(strip):
         return reason
     assert strip
-    return "" if is_at_playhead(compat.edit_scene(context), strip) else "Move the playhead over the strip."
+    return "" if is_at_playhead(compat.edit_scene(context), strip) else rpt_("Move the playhead over the strip.")
 
 
 def paintings_obstacle(strip: Any) -> str:
     """What a strip's paintings lack, as a sentence; empty where they lack nothing."""
-    return "" if any(style.path for style in strip.brushflow.styles) else "Add a painting, whose style the strip takes on."
+    return "" if any(style.path for style in strip.brushflow.styles) else rpt_("Add a painting, whose style the strip takes on.")
 
 
 class SEQUENCER_OT_brushflow_preview(bpy.types.Operator):
@@ -59,7 +61,7 @@ class SEQUENCER_OT_brushflow_preview(bpy.types.Operator):
             if not bpy.app.background:
                 start(preview)
                 if not open_editor(context):
-                    self.report({"INFO"}, f"Open an Image Editor and choose the image {NAME} to see it")
+                    self.report({"INFO"}, rpt_("Open an Image Editor and choose the image {name} to see it").format(name=NAME))
                 return {"FINISHED"}
             run(preview)
         except Refused as refused:
@@ -98,7 +100,7 @@ class SEQUENCER_OT_brushflow_preview_compare(bpy.types.Operator):
     def poll(cls, _context: bpy.types.Context) -> bool:
         preview = current()
         if preview is None or not preview.is_painted:
-            cls.poll_message_set("There is no preview yet.")
+            cls.poll_message_set(rpt_("There is no preview yet."))
             return False
         return True
 
@@ -146,8 +148,8 @@ def draw_progress(row: bpy.types.UILayout, preview: Preview) -> None:
 
 
 def _draw_compare(row: bpy.types.UILayout, preview: Preview) -> None:
-    other = "Source" if preview.shown == "painted" else "Painted"
-    row.operator("sequencer.brushflow_preview_compare", text=f"Show {other}", icon="ARROW_LEFTRIGHT")
+    other = n_("Show Source") if preview.shown == "painted" else n_("Show Painted")
+    row.operator("sequencer.brushflow_preview_compare", text=other, icon="ARROW_LEFTRIGHT")
 
 
 def _draw_beside_picture(self: Any, context: Any) -> None:

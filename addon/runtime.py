@@ -25,6 +25,9 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_n as n_
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.settings import make_settings
 from . import ADDON_ID, Refused
@@ -91,15 +94,15 @@ class Build:
 
 
 BUILDS = {
-    "AUTO": Build("Automatic", "What fits the graphics card of this machine, or its processor alone", ("auto", ""), 8 * GB),
-    "CPU": Build("CPU", "For the processor alone: by far the smallest", ("cpu",), 3 * GB),
-    "CUDA": Build("CUDA", "For graphics cards of NVIDIA", ("cu128", "cu130"), 8 * GB, "cuda"),
-    "XPU": Build("XPU", "For graphics cards of Intel", ("xpu",), 12 * GB, "xpu"),
+    "AUTO": Build("Automatic", n_("What fits the graphics card of this machine, or its processor alone"), ("auto", ""), 8 * GB),
+    "CPU": Build("CPU", n_("For the processor alone: by far the smallest"), ("cpu",), 3 * GB),
+    "CUDA": Build("CUDA", n_("For graphics cards of NVIDIA"), ("cu128", "cu130"), 8 * GB, "cuda"),
+    "XPU": Build("XPU", n_("For graphics cards of Intel"), ("xpu",), 12 * GB, "xpu"),
 }
 if sys.platform == "linux":
-    BUILDS["ROCM"] = Build("ROCm", "For graphics cards of AMD", ("rocm7.2", "rocm7.1"), 24 * GB, "cuda")
+    BUILDS["ROCM"] = Build("ROCm", n_("For graphics cards of AMD"), ("rocm7.2", "rocm7.1"), 24 * GB, "cuda")
 if sys.platform == "darwin":
-    BUILDS = {"AUTO": Build("Automatic", "For this machine's processor and its graphics", ("auto", ""), 3 * GB)}
+    BUILDS = {"AUTO": Build("Automatic", n_("For this machine's processor and its graphics"), ("auto", ""), 3 * GB)}
 
 
 def preferences() -> bpy.types.AddonPreferences | None:
@@ -121,7 +124,7 @@ def find_python() -> Path:
     # Where bpy is a module of a Python that the user made, torch may lie beside it.
     if importlib.util.find_spec("torch") is not None and Path(sys.executable).is_file():
         return Path(sys.executable)
-    raise Refused("There is no environment for the engine yet; open the preferences of Brushflow and press Install Engine.")
+    raise Refused(rpt_("There is no environment for the engine yet; open the preferences of Brushflow and press Install Engine."))
 
 
 def is_made() -> bool:
@@ -134,15 +137,18 @@ def named_python() -> Path | None:
     """The interpreter that the preference names, or the variable BRUSHFLOW_ENGINE_PYTHON; raises Refused where it does not exist."""
     chosen = preferences()
     if chosen is not None and chosen.python:
-        return _existing(Path(bpy.path.abspath(chosen.python)), "The preference Python names", "correct it in the preferences of Brushflow")
+        return _existing(
+            Path(bpy.path.abspath(chosen.python)),
+            n_("The preference Python names {python}, which does not exist; correct it in the preferences of Brushflow."),
+        )
     if variable := os.environ.get("BRUSHFLOW_ENGINE_PYTHON"):
-        return _existing(Path(variable), "The variable BRUSHFLOW_ENGINE_PYTHON names", "correct it")
+        return _existing(Path(variable), n_("The variable BRUSHFLOW_ENGINE_PYTHON names {python}, which does not exist; correct it."))
     return None
 
 
-def _existing(python: Path, who: str, remedy: str) -> Path:
+def _existing(python: Path, complaint: str) -> Path:
     if not python.is_file():
-        raise Refused(f"{who} {python}, which does not exist; {remedy}.")
+        raise Refused(rpt_(complaint).format(python=python))
     return python
 
 
@@ -180,8 +186,8 @@ def offline_reason() -> str:
     if bpy.app.online_access:
         return ""
     if bpy.app.online_access_override:
-        return "Blender was started in offline mode; start it without --offline-mode to install the engine."
-    return "Blender may not go online; allow it in Preferences > System > Network to install the engine."
+        return rpt_("Blender was started in offline mode; start it without --offline-mode to install the engine.")
+    return rpt_("Blender may not go online; allow it in Preferences > System > Network to install the engine.")
 
 
 # What an activity is made of
@@ -254,13 +260,13 @@ class Activity:
             self._process.close()
             self._process = None
             if self.canceled:
-                self._end("Canceled.")
+                self._end(rpt_("Canceled."))
             elif code and not self._next_command():
                 self._end(self._failure(code))
         except Refused as refused:
             self._end(str(refused))
         except OSError as error:
-            self._end(f"{self.label} failed: {_reason([str(error)])}.")
+            self._end(rpt_("{step} failed: {reason}.").format(step=self.label, reason=_reason([str(error)])))
 
     def _read(self, process: Process) -> int | None:
         for line in process.lines():
@@ -303,17 +309,22 @@ class Activity:
         try:
             self._process = Process(command, environment=self._environment)
         except OSError as error:
-            raise Refused(f"{self.label} failed: {command[0]} cannot be started ({error.strerror}).") from error
+            raise Refused(
+                rpt_("{step} failed: {program} cannot be started ({reason}).").format(
+                    step=self.label, program=command[0], reason=error.strerror
+                )
+            ) from error
         return True
 
     def _failure(self, code: int) -> str:
         said = list(self._output)
         last = max(index for index, line in enumerate(said) if line.startswith("$ "))
-        sentence = f"{self.label} failed: {_reason(said[last + 1 :]) or f'exit code {code}'}"
+        reason = _reason(said[last + 1 :]) or iface_("exit code {code}").format(code=code)
+        sentence = rpt_("{step} failed: {reason}.").format(step=self.label, reason=reason)
         if self._log_file is None:
-            return f"{sentence}."
+            return sentence
         self._log_file.write_text("\n".join(said) + "\n", encoding="utf-8")
-        return f"{sentence}. More is in {self._log_file}."
+        return f"{sentence} {rpt_('More is in {file}.').format(file=self._log_file)}"
 
     def _end(self, error: str) -> None:
         self._steps.close()
@@ -324,7 +335,7 @@ class Activity:
         """Stop; returns at once. A half-made environment is never used and is made anew the next time."""
         self.canceled = True
         if self._process is None:
-            self._end("Canceled.")
+            self._end(rpt_("Canceled."))
         else:
             self._process.interrupt()
 
@@ -333,7 +344,7 @@ class Activity:
         self.cancel()
         if self._process is not None:
             self._process.close()
-            self._end("Canceled.")
+            self._end(rpt_("Canceled."))
 
 
 _ANNOUNCED = re.compile(r"^\s*Downloading (\S+) .*?\(([\d.]+)([KMG])iB\)")
@@ -348,19 +359,19 @@ def _largest(folder: Path) -> int:
 
 
 _REASONS = (
-    (r"No space left|os error (?:28|112)\b|not enough space on the disk", "the disk is full; free some space and try again"),
-    (r"Permission denied|Access is denied|Operation not permitted|Read-only file system", "there is no right to write where it has to"),
+    (r"No space left|os error (?:28|112)\b|not enough space on the disk", n_("the disk is full; free some space and try again")),
+    (r"Permission denied|Access is denied|Operation not permitted|Read-only file system", n_("there is no right to write where it has to")),
     (
         r"invalid peer certificate|CERTIFICATE_VERIFY_FAILED",
-        "the server's certificate is not known here, as behind some proxies; name a file of certificates in the variable SSL_CERT_FILE",
+        n_("the server's certificate is not known here, as behind some proxies; name a file of certificates in the variable SSL_CERT_FILE"),
     ),
     (
         r"dns error|client error \(Connect\)|error sending request|NewConnectionError|urlopen error|Max retries exceeded|[Tt]imed out",
-        "the server cannot be reached; check the connection to the internet and what stands between, such as a proxy or firewall",
+        n_("the server cannot be reached; check the connection to the internet and what stands between, such as a proxy or firewall"),
     ),
-    (r"No interpreter found", "there is no Python 3.11 to 3.13 on this machine, and none could be fetched; install one"),
-    (r"ensurepip", "Blender's Python cannot make environments on this system; install the program uv, and start Blender again"),
-    (r"THESE PACKAGES DO NOT MATCH|[Hh]ash mismatch", "what came is not what was expected, so it is not used"),
+    (r"No interpreter found", n_("there is no Python 3.11 to 3.13 on this machine, and none could be fetched; install one")),
+    (r"ensurepip", n_("Blender's Python cannot make environments on this system; install the program uv, and start Blender again")),
+    (r"THESE PACKAGES DO NOT MATCH|[Hh]ash mismatch", n_("what came is not what was expected, so it is not used")),
 )
 
 
@@ -369,9 +380,11 @@ def _reason(said: list[str]) -> str:
     text = "\n".join(said)
     for pattern, reason in _REASONS:
         if re.search(pattern, text):
-            return reason
+            return rpt_(reason)
     if match := re.search(r"No module named '(\w+)", text):
-        return f"this Python lacks the package {match[1]}; install what {REQUIREMENTS} lists into it"
+        return rpt_("this Python lacks the package {package}; install what {requirements} lists into it").format(
+            package=match[1], requirements=REQUIREMENTS
+        )
     errors = [line for line in said if re.match(r"\s*error: ", line, re.IGNORECASE)] or [line for line in said if line.strip()]
     return re.sub(r"^\s*error: ", "", errors[-1], flags=re.IGNORECASE).strip().rstrip(".") if errors else ""
 
@@ -392,11 +405,11 @@ _OLDEST = "import sys; v = sys.version_info; v < (3, 11) and sys.exit(f'this is 
 
 
 def _look(python: Path) -> Generator[Step, dict[str, Any], dict[str, Any]]:
-    label = "Looking at the engine"
+    label = iface_("Looking at the engine")
     yield Step(label, ([str(python), "-I", "-c", _OLDEST],))
     info = yield Step(label, ([str(python), "-I", "-B", str(CORE), "info", "--json"],))
     if "versions" not in info:
-        raise Refused(f"{python} did not answer as Python does; name a Python interpreter.")
+        raise Refused(rpt_("{python} did not answer as Python does; name a Python interpreter.").format(python=python))
     _memory().parent.mkdir(parents=True, exist_ok=True)
     _memory().write_text(json.dumps({"python": str(python), "info": info}), encoding="utf-8")
     return info
@@ -454,15 +467,17 @@ def _installation(build: Build, renew: bool) -> Steps:
         with tempfile.TemporaryDirectory(prefix="weights-", dir=_home(), ignore_cleanup_errors=True) as folder:
             fetch = [str(python), "-I", "-B", str(CORE), "weights", "fetch", network]
             temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), folder)
-            yield Step(f"Fetching the weights of {network}", (fetch,), temporary, Path(folder))
+            yield Step(iface_("Fetching the weights of {network}").format(network=network), (fetch,), temporary, Path(folder))
         yield from _look(python)
     if leftovers := _leftovers():
         remove = "import shutil, sys; [shutil.rmtree(path, ignore_errors=True) for path in sys.argv[1:]]"
-        yield Step("Tidying up", ([str(python), "-I", "-c", remove, *map(str, leftovers)],))
+        yield Step(iface_("Tidying up"), ([str(python), "-I", "-c", remove, *map(str, leftovers)],))
     if is_own and not any(one["id"].startswith(build.device) for one in info["devices"]):
         raise Refused(
-            f"The engine is installed, but PyTorch for {build.name} finds no graphics card; check the card's driver, or choose "
-            "another build and press Reinstall Engine."
+            rpt_(
+                "The engine is installed, but PyTorch for {build} finds no graphics card; check the card's driver, "
+                "or choose another build and press Reinstall Engine."
+            ).format(build=build.name)
         )
 
 
@@ -479,13 +494,13 @@ def _make_environment(build: Build) -> Steps:
     places = {name: place for name, place in places.items() if name not in os.environ}
     venv = [str(uv), "venv", "--clear", "--no-config"]
     yield Step(
-        "Making an environment with Python 3.12",
+        iface_("Making an environment with Python 3.12"),
         ([*venv, "--managed-python", "--python", "3.12", str(folder)], [*venv, "--python", ">=3.11,<3.14", str(folder)]),
         places,
     )
     install = [str(uv), "pip", "install", "--no-config", "--python", str(_program(folder, "python")), "-r", str(REQUIREMENTS)]
     ways = [[*install, f"--torch-backend={backend}"] if backend else install for backend in build.backends]
-    yield Step("Installing the engine's packages", tuple(ways), places)
+    yield Step(iface_("Installing the engine's packages"), tuple(ways), places)
 
 
 def free_space(folder: Path) -> int:
@@ -499,10 +514,16 @@ def _require_space(folder: Path, size: float) -> None:
         with tempfile.TemporaryFile(dir=folder):
             free = free_space(folder)
     except OSError as error:
-        raise Refused(f"{folder} cannot be written to ({error.strerror}); change its rights, or name a Python of your own.") from error
+        raise Refused(
+            rpt_("{folder} cannot be written to ({reason}); change its rights, or name a Python of your own.").format(
+                folder=folder, reason=error.strerror
+            )
+        ) from error
     if free < size:
         raise Refused(
-            f"{folder} has {free / GB:.1f} GB free, and up to {size / GB:.0f} GB are needed; free some space, or choose a smaller build."
+            rpt_("{folder} has {free:.1f} GB free, and up to {size:.0f} GB are needed; free some space, or choose a smaller build.").format(
+                folder=folder, free=free / GB, size=size / GB
+            )
         )
 
 
@@ -515,9 +536,9 @@ def fetch_uv(folder: Path) -> Steps:
     folder.mkdir(parents=True, exist_ok=True)
     wanted = folder / "requirement.txt"
     wanted.write_text(" ".join([UV, *(f"--hash=sha256:{digest}" for digest in UV_HASHES)]) + "\n")
-    yield Step("Preparing to fetch uv", ([sys.executable, "-I", "-m", "venv", str(folder)],))
+    yield Step(iface_("Preparing to fetch uv"), ([sys.executable, "-I", "-m", "venv", str(folder)],))
     pip = [str(_program(folder, "python")), "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]
-    yield Step("Fetching uv", ([*pip, "--only-binary=:all:", "--require-hashes", "-r", str(wanted)],))
+    yield Step(iface_("Fetching uv"), ([*pip, "--only-binary=:all:", "--require-hashes", "-r", str(wanted)],))
     (folder / _COMPLETE).touch()
 
 

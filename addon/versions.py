@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.settings import SettingsError, specs
 from . import Refused
@@ -90,7 +91,9 @@ def load_settings(result: Any) -> tuple[bpy.types.Strip, list[str]]:
     """
     strip = source_of(result)
     if strip is None:
-        raise Refused(f"The strip '{result.brushflow.source_strip}', which this one was painted from, is gone.")
+        raise Refused(
+            rpt_("The strip '{source_strip}', which this one was painted from, is gone.").format(source_strip=result.brushflow.source_strip)
+        )
     folder = absolute(result.directory)
     job = job_in(folder) or {}
     try:
@@ -98,7 +101,9 @@ def load_settings(result: Any) -> tuple[bpy.types.Strip, list[str]]:
         styles = [(style["path"], style.get("weight", 1.0), style.get("region", "inside").upper()) for style in job["styles"]]
         apply(strip, values)
     except (KeyError, TypeError, SettingsError) as error:
-        raise Refused(f"{folder / 'job.json'} does not say what this strip was painted with ({error}).") from error
+        raise Refused(
+            rpt_("{file} does not say what this strip was painted with ({error}).").format(file=folder / "job.json", error=error)
+        ) from error
     group = strip.brushflow
     group.markers_as_cuts = False
     group.styles.clear()
@@ -109,7 +114,7 @@ def load_settings(result: Any) -> tuple[bpy.types.Strip, list[str]]:
     remarks = _load_matte(strip, job.get("matte"))
     if moving := keyframed(strip) | set(job.get("per_frame") or {}):
         labels = ", ".join(sorted(specs()[name].label for name in moving))
-        remarks.append(f"Keyframes are left as they are: {labels}.")
+        remarks.append(rpt_("Keyframes are left as they are: {labels}.").format(labels=labels))
     return strip, remarks
 
 
@@ -132,7 +137,7 @@ def _load_matte(strip: bpy.types.Strip, entry: Mapping[str, Any] | None) -> list
     wanted = Path(entry["pattern"]).name.removesuffix("_####.exr")
     scene: Any = strip.id_data
     group.matte, group.matte_strip = "STRIP", next((other.name for other in strips_of(scene) if file_name(other.name) == wanted), "")
-    return [] if group.matte_strip else [f"The strip '{wanted}', which was its matte, is gone; choose another."]
+    return [] if group.matte_strip else [rpt_("The strip '{wanted}', which was its matte, is gone; choose another.").format(wanted=wanted)]
 
 
 def base_folder(strip: bpy.types.Strip) -> Path:

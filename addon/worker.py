@@ -23,6 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_n as n_
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from . import Refused, result, runtime, sound, source, thumbnails
 from .motion import estimated
@@ -59,6 +62,12 @@ FAREWELL = 2.0
 """Most seconds that Blender waits for processes when it is closed; an engine that takes longer ends by itself."""
 FAILED, CANCELLED = 1, 130
 """Exit codes of the engine."""
+_UNRENDERED = {
+    "frames": n_("Blender could not render the strip's frames"),
+    "matte": n_("Blender could not render the matte"),
+    "vectors": n_("Blender could not render the scene's motion"),
+}
+_SILENT = n_("The engine stopped without a word")
 
 
 @dataclass
@@ -153,7 +162,11 @@ class Job:
                 source.save_copy(self._project)
         except (OSError, RuntimeError) as error:
             reason = getattr(error, "strerror", None) or str(error).strip()
-            raise Refused(f"The output folder {self.order.folder} cannot be written to ({reason}); choose another.") from error
+            raise Refused(
+                rpt_("The output folder {folder} cannot be written to ({reason}); choose another.").format(
+                    folder=self.order.folder, reason=reason
+                )
+            ) from error
 
     @property
     def _project(self) -> Path:
@@ -276,7 +289,9 @@ class Job:
             case "ready":
                 progress.total, progress.passes, progress.device = message["total"], message.get("passes", 1), message.get("device", "")
                 if message["protocol"] != PROTOCOL:
-                    progress.message = "The engine speaks another protocol than this add-on; install the engine again in the preferences."
+                    progress.message = rpt_(
+                        "The engine speaks another protocol than this add-on; install the engine again in the preferences."
+                    )
                     self.cancel()
                 elif not self._canceled:
                     self.state = "painting"
@@ -323,7 +338,7 @@ class Job:
             self._project.unlink()
             self._start_engine()
         elif self.state == "rendering" and self.progress.reading == "vectors" and self.order.motion.optional:
-            self.order = replace(self.order, motion=estimated("Blender could not render its motion vectors"))
+            self.order = replace(self.order, motion=estimated(rpt_("Blender could not render its motion vectors")))
             self._warn(self.order.motion.warning)
             self._start_engine()
         elif self.progress.message:
@@ -342,10 +357,12 @@ class Job:
                 self._end("done", 0)
         else:
             self._lay_delivered()
-            what = {"frames": "the strip's frames", "matte": "the matte", "vectors": "the scene's motion"}[self.progress.reading]
-            who = f"Blender could not render {what}" if self.state == "rendering" else "The engine stopped without a word"
-            why = f", ended by signal {-code}" if code < 0 else ""
-            self._end("failed", FAILED, f"{who}{why}; the last lines of {self.order.log_file} say more.")
+            failure = rpt_(_UNRENDERED[self.progress.reading] if self.state == "rendering" else _SILENT)
+            if code < 0:
+                failure = rpt_("{failure}, ended by signal {number}").format(failure=failure, number=-code)
+            self._end(
+                "failed", FAILED, rpt_("{failure}; the last lines of {file} say more.").format(failure=failure, file=self.order.log_file)
+            )
 
     def _end(self, state: str, code: int, message: str = "") -> None:
         self.state, self.exit_code, self.progress.message = state, code, message
@@ -377,26 +394,37 @@ def headline(job: Job) -> str:
     progress = job.progress
     match job.state:
         case "waiting":
-            return "Taking over from the engine that was left running" if job.takes_over else "Waiting for another strip"
+            return iface_("Taking over from the engine that was left running") if job.takes_over else iface_("Waiting for another strip")
         case "rendering":
-            what = {"frames": "strip", "matte": "matte", "vectors": "motion"}[progress.reading]
-            if not progress.index:
-                return f"Reading the {what}"
-            frame = f"frame {progress.index} of {progress.total}"
-            return f"Reading {frame}" if progress.reading == "frames" else f"Reading the {what}, {frame}"
+            text = iface_((_READING_FRAME if progress.index else _READING)[progress.reading])
+            return text.format(number=progress.index, count=progress.total)
         case "painting" if progress.index:
-            left = f", {as_time(progress.eta)} left" if progress.eta is not None else ""
-            frame = f"frame {progress.index} of {progress.total}{left}"
-            return f"Pass {progress.pass_number} of {progress.passes}, {frame}" if progress.passes > 1 else frame.capitalize()
+            left = iface_("{time} left").format(time=as_time(progress.eta)) if progress.eta is not None else ""
+            text = iface_("Pass {turn} of {turns}, frame {number} of {count}" if progress.passes > 1 else "Frame {number} of {count}")
+            frame = text.format(turn=progress.pass_number, turns=progress.passes, number=progress.index, count=progress.total)
+            return _joined(frame, left)
         case "canceling":
-            return "Canceling"
+            return iface_("Canceling")
         case "done":
-            return f"Painted {progress.painted} frames" + (f", kept {progress.kept}" if progress.kept else "")
+            kept = iface_("kept {count}").format(count=progress.kept) if progress.kept else ""
+            return _joined(iface_("Painted {count} frames").format(count=progress.painted), kept)
         case "failed":
-            return "Failed"
+            return iface_("Failed")
         case "cancelled":
-            return "Canceled"
-    return "Starting the engine"
+            return iface_("Canceled")
+    return iface_("Starting the engine")
+
+
+_READING = {"frames": n_("Reading the strip"), "matte": n_("Reading the matte"), "vectors": n_("Reading the motion")}
+_READING_FRAME = {
+    "frames": n_("Reading frame {number} of {count}"),
+    "matte": n_("Reading the matte, frame {number} of {count}"),
+    "vectors": n_("Reading the motion, frame {number} of {count}"),
+}
+
+
+def _joined(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)
 
 
 def outcome(job: Job) -> tuple[set[Any], str]:
@@ -406,7 +434,7 @@ def outcome(job: Job) -> tuple[set[Any], str]:
         case "failed":
             return {"ERROR"}, f"{progress.message} {progress.hint}".strip()
         case "cancelled":
-            return {"WARNING"}, "Canceled; finished frames were kept."
+            return {"WARNING"}, rpt_("Canceled; finished frames were kept.")
     return {"INFO"}, headline(job)
 
 
