@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.blender import HEIGHT, WIDTH
+from tests.blender import HEIGHT, WIDTH, encoded
 
 pytestmark = pytest.mark.usefixtures("weights")
 
@@ -51,3 +51,25 @@ def test_parts_painted_one_after_the_other_are_the_strip_painted_at_once(strip: 
     for frame in (1, 2, 3):
         name = f"shot/shot_{frame:04d}.exr"
         assert (tmp_path / "parts" / name).read_bytes() == (at_once / name).read_bytes()
+
+
+def test_the_explorer_paints_each_painting_and_each_looks_like_its_own_preview(strip: Any, scene: Any, tmp_path: Path) -> None:
+    import bpy
+    from bl_ext.user_default.brushflow.addon import explorer
+
+    from tests.blender import read_image, write_image
+
+    plain = write_image(tmp_path / "plain.png", np.full((48, 48, 4), (0.9, 0.8, 0.1, 1), np.float32))
+    strip.brushflow.styles.add().path = str(plain)
+    scene.frame_set(10)
+    assert bpy.ops.sequencer.brushflow_explore() == {"FINISHED"}
+    stripes, yellow = explorer.current().tiles
+    assert (stripes.thumbnail.width, stripes.thumbnail.height) == (WIDTH, HEIGHT)
+    small = np.frombuffer(yellow.thumbnail.pixels, np.uint8).reshape(HEIGHT, WIDTH, 4)[::-1] / 255
+    assert np.abs(small[..., :3] - encoded(read_image(yellow.painted)[..., :3])).max() < 0.01
+    assert not np.array_equal(stripes.thumbnail.pixels, yellow.thumbnail.pixels)
+    bpy.ops.sequencer.brushflow_explore_take(index=1)
+    painted = read_image(yellow.painted)
+    assert bpy.ops.sequencer.brushflow_preview() == {"FINISHED"}
+    image = bpy.data.images["Brushflow Preview"]
+    assert np.array_equal(np.array(image.pixels[:], np.float32).reshape(HEIGHT, WIDTH, 4)[::-1], painted)
