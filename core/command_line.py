@@ -163,6 +163,7 @@ def _plan_only(job: Job, *, as_json: bool) -> int:
         from . import weights
         from .devices import DeviceError, choose
         from .estimate import Unmeasured, estimate
+        from .passes import schedule
         from .worker import record_job, working_size
 
         settings = job.resolved_settings()
@@ -182,7 +183,7 @@ def _plan_only(job: Job, *, as_json: bool) -> int:
             "frames": len(source.numbers),
             "size": list(source.size),
             "working_size": list(working_size(source.size, settings.resolution)),
-            "iterations": settings.iterations_first + settings.iterations * (len(source.numbers) - 1),
+            "iterations": sum(step.iterations for step in schedule(len(source.numbers), lambda _: False, job.settings_at, settings.passes)),
             "plan": plan.as_dict(),
         }
     if as_json:

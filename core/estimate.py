@@ -8,6 +8,7 @@ import math
 import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from .flow import FlowError
 from .frames import FrameError, FrameSource
 from .job import JOB_FILE, Job, JobError, load_job
 from .optimizer import Diverged
-from .passes import Step, memory, schedule
+from .passes import Step, memory, path, schedule
 from .probe import Cost, memory_there, probe
 from .settings import Settings
 from .weights import Weights, WeightsError
@@ -150,13 +151,13 @@ def estimate(
         warnings.append(_short("of the memory", cost.memory, whose, free, "Close other programs, or lower resolution or history."))
     return Estimate(
         frames=len(numbers), kept=len(kept), evaluations=sum(step.iterations for step in left), seconds_evaluation=cost.evaluation,
-        seconds=_seconds(cost, left, len(kept), delivered, together=plan.device == "cpu") + rendering.seconds * len(numbers),
+        seconds=_seconds(cost, settings, left, len(kept), delivered, together=plan.device == "cpu") + rendering.seconds * len(numbers),
         is_upper_bound=settings.tolerance > 0, disk=beside + pictures, disk_pictures=pictures, disk_free=disk_free, memory=cost.memory,
         memory_free=free, device=plan.device, problem=surely_short, warnings=tuple(warnings),
     )  # fmt: skip
 
 
-def _seconds(cost: Cost, left: Collection[Step], kept: int, delivered: int, *, together: bool) -> float:
+def _seconds(cost: Cost, settings: Settings, left: Collection[Step], kept: int, delivered: int, *, together: bool) -> float:
     """Seconds of the steps that are left.
 
     Args:
@@ -164,7 +165,7 @@ def _seconds(cost: Cost, left: Collection[Step], kept: int, delivered: int, *, t
             the slowest of the three decides.
     """
     painting = sum(step.iterations * cost.evaluation + cost.frame for step in left)
-    flows, masks = _pairs(left)
+    flows, masks = _pairs(left, settings)
     looking_ahead = cost.reading * (len(left) + kept) + cost.flow * len(flows) + cost.mask * len(masks)
     writing = cost.writing * delivered
     if not left:
@@ -172,15 +173,15 @@ def _seconds(cost: Cost, left: Collection[Step], kept: int, delivered: int, *, t
     return cost.start + (painting + looking_ahead + writing if together else max(painting, looking_ahead, writing))
 
 
-def _pairs(steps: Collection[Step]) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
+def _pairs(steps: Collection[Step], settings: Settings) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
     """The pairs of frames whose flow is asked for, and those whose mask is: a mask needs the flow in both directions."""
-    masks = {(step.index, other) for step in steps for other in step.moved}
+    masks = {pair for step in steps for other in step.moved for pair in pairwise(path(step.index, other, settings))}
     return masks | {(other, index) for index, other in masks}, masks
 
 
 def _cache(job: Job, settings: Settings, left: Collection[Step], pixels: int) -> int:
     """Bytes of flow, masks and state on the disk: arrays in single precision at the working size of `pixels`."""
-    flows, masks = _pairs(left) if job.flow is None else (set(), set())
+    flows, masks = _pairs(left, settings) if job.flow is None else (set(), set())
     painted = len({step.index for step in left if not step.is_between})
     if settings.passes > 1:
         results = 2 * painted

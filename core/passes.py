@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .settings import Settings
 
-__all__ = ["Step", "memory", "schedule"]
+__all__ = ["Step", "memory", "path", "schedule"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,18 @@ class Step:
 def memory(settings: Settings) -> int:
     """How many of a pass's latest painted frames are read by nearly every later frame."""
     return max(*settings.long_term, 2 if settings.every > 1 and settings.between == "warped" else 1)
+
+
+def path(index: int, other: int, settings: Settings) -> Sequence[int]:
+    """The frames along which the motion of a pair is found, both included.
+
+    Painted frames and those in between are reached step by step: estimators lose motions that are too long. What lies farther back
+    than nearly all frames look is not read again for that.
+    """
+    if settings.every == 1 or abs(other - index) > memory(settings) * settings.every:
+        return index, other
+    toward = 1 if other > index else -1
+    return range(index, other + toward, toward)
 
 
 def schedule(count: int, is_cut: Callable[[int], bool], settings_at: Callable[[int], Settings], passes: int = 1) -> Iterator[Step]:

@@ -41,7 +41,7 @@ from .motion import EstimatedMotion, GivenMotion, Motion, MotionFinder, along
 from .optimizer import Cancelled, Diverged, Progress
 from .pace import Pace
 from .painter import Painted, Painter
-from .passes import Step, memory, schedule
+from .passes import Step, memory, path, schedule
 from .pictures import resized
 from .start import Earlier
 from .state import State
@@ -260,7 +260,7 @@ class _Run:
             inputs = [self._contents.digest(step.index)]
             for other in step.moved:
                 inputs.append(self._finder.identity(here, self._contents.number(other)))
-                inputs += [self._contents.digest(index) for index in self._path(step.index, other)[1:-1]]
+                inputs += [self._contents.digest(index) for index in path(step.index, other, self._settings)[1:-1]]
             if self._settings.keep_colors == "match":
                 inputs.append(self._contents.digest(step.shot))
             if self._job.matte is not None:
@@ -291,29 +291,16 @@ class _Run:
 
     def _motion(self, index: int, other: int) -> Future[Motion]:
         if (index, other) not in self._motions:
-            self._motions[index, other] = self._ahead.submit(
-                self._find_motion, [self._contents.ahead(passed) for passed in self._path(index, other)]
-            )
+            contents = [self._contents.ahead(passed) for passed in path(index, other, self._settings)]
+            self._motions[index, other] = self._ahead.submit(self._find_motion, contents)
         return self._motions[index, other]
 
-    def _find_motion(self, path: Sequence[Future[Content]]) -> Motion:
+    def _find_motion(self, reading: Sequence[Future[Content]]) -> Motion:
         begun = time.monotonic()
-        contents = [content.result() for content in path]
+        contents = [content.result() for content in reading]
         motion = along(self._finder, contents)
         self._tell("flow", frame=contents[0].number, to=contents[-1].number, seconds=time.monotonic() - begun)
         return motion
-
-    def _path(self, index: int, other: int) -> Sequence[int]:
-        """The frames along which the motion of a pair is found.
-
-        Painted frames and those in between are reached step by step: estimators lose motions that are too long. What lies farther
-        back than nearly all frames look is not read again for that.
-        """
-        every = self._settings.every
-        if every == 1 or abs(other - index) > memory(self._settings) * every:
-            return index, other
-        toward = 1 if other > index else -1
-        return range(index, other + toward, toward)
 
     def _look_ahead(self, step: Step) -> None:
         """Let the frames that come next be read and their motion be found while this one is painted."""
