@@ -83,7 +83,8 @@ class Preview(Errand):
             raise Refused(str(error)) from error
         self._keyframed = {name: values[0] for name, values in per_frame(scene, strip, self._source.timeline_frames).items()}
         self._settings.update(self._keyframed)
-        self._later = frame - _shot_start(scene, strip, frame, [cut + self._source.shift for cut in _listed(self._settings["cuts"])])
+        start = _shot_start(scene, strip, frame, [cut + self._source.shift for cut in _listed(self._settings["cuts"])])
+        self._later = (frame - start) // self._settings["every"]
         self._rendered_size = scene.render.resolution_x, scene.render.resolution_y
         self.iteration = self.limit = 0
         self.shown: Side | None = None
@@ -200,7 +201,7 @@ def quick(
     A single frame knows no neighbors, so that it starts from itself even where the shot starts from noise, which takes far longer.
 
     Args:
-        later: number of frames since the start of the shot.
+        later: number of frames that are painted before it since the start of the shot.
         pixels: the most to paint at.
         effort: iterations times pixels that there is time for.
     """
@@ -221,7 +222,7 @@ def quick(
 
 
 def _iterations(settings: Mapping[str, Any], later: int) -> int:
-    """Those that a frame `later` frames into its shot has had when it is finished, with those of the frames that it goes on from."""
+    """Those that a frame with `later` before it in its shot has had when it is finished, with those of the frames that it goes on from."""
     first, each = int(settings["iterations_first"]), int(settings["iterations"])
     if settings["passes"] > 1:
         return each * int(settings["passes"])
