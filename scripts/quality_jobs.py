@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -98,7 +99,7 @@ class Cell:
     def cost(self) -> float:
         """Work, in iterations of bfloat16 times pixels."""
         settings = make_settings(self.settings)
-        count = len(self.scene.numbers)
+        count = math.ceil(len(self.scene.numbers) / settings.every)
         if settings.passes > 1:
             iterations = settings.passes * count * settings.iterations
         else:

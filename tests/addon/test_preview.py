@@ -154,6 +154,11 @@ def test_what_is_small_already_keeps_its_size_and_iterations(preview: Any) -> No
     assert preview.quick({**settings, "passes": 4}, (64, 64))["iterations_first"] == 400
 
 
+def test_a_frame_in_between_is_previewed_painted(preview: Any) -> None:
+    settings = {"resolution": 0.5, "iterations_first": 300, "iterations": 100, "passes": 1, "every": 3}
+    assert preview.quick(settings, (64, 64))["every"] == 1
+
+
 @pytest.mark.parametrize(
     ("init", "later", "iterations"),
     [

@@ -223,3 +223,16 @@ def test_several_passes_with_debug_pictures_lay_only_the_painted_frames(scene: A
     for path in [*(folder.glob("shot_0*.exr")), folder / "job.json"]:
         path.unlink()
     assert take(scene, prepared).folder == folder
+
+
+@pytest.mark.parametrize(("between", "is_held"), [("held", True), ("warped", False)])
+def test_on_twos_every_frame_is_laid_and_those_in_between_are_held_or_move(
+    scene: Any, prepared: Any, tmp_path: Path, between: str, is_held: bool
+) -> None:
+    prepared.brushflow.every, prepared.brushflow.between = 2, between
+    job = run(scene, prepared)
+    assert (job.progress.painted, job.progress.factor) == (3, 1)
+    result = scene.sequence_editor.strips["shot [stripes]"]
+    assert [element.filename for element in result.elements] == [f"shot_{frame:04d}.exr" for frame in (1, 2, 3)]
+    first, second, third = (read_image(tmp_path / "brushflow" / "shot" / f"shot_{frame:04d}.exr") for frame in (1, 2, 3))
+    assert np.array_equal(first, second) == is_held and not np.array_equal(second, third)
