@@ -45,6 +45,7 @@ class Tile:
     """The job's entry."""
     painted: Path | None = None
     thumbnail: Thumbnail | None = None
+    """The middle of it."""
     message: str = ""
     """Why it could not be painted, as a sentence."""
 
@@ -93,7 +94,8 @@ class Sheet(Preview):
             elif message["event"] == "error":
                 tile.message = f"{message['message']} {message.get('hint') or ''}".strip()
             elif message["event"] == "frame_done":
-                tile.painted, tile.thumbnail = Path(message["path"]), thumbnails.read(self.folder / str(index))
+                tile.painted, picture = Path(message["path"]), thumbnails.read(self.folder / str(index))
+                tile.thumbnail = picture and picture.square()
                 return  # it is no preview until it is chosen
         super()._handle(message)
 

@@ -161,6 +161,8 @@ class SEQUENCER_PT_brushflow_explorer(bpy.types.Panel):
                 draw_sentence(layout, reason, "INFO", width)
             elif sheet is not None and sheet.state == "failed":
                 draw_sentence(layout.box(), sheet.message, "ERROR", width)
+            elif sheet is not None:
+                layout.label(text=preview.headline(sheet))
         if sheet is not None:
             _draw_sheet(layout, sheet, context, width)
 

@@ -76,8 +76,9 @@ class BrushflowPreferences(bpy.types.AddonPreferences):
 
 
 def _draw_sound(layout: bpy.types.UILayout, preferences: BrushflowPreferences) -> None:
-    layout.prop(preferences, "use_sound")
-    file = layout.row()
+    row = layout.row(heading="Sound When Finished")
+    row.prop(preferences, "use_sound", text="")
+    file = row.row()
     file.active = preferences.use_sound
     file.prop(preferences, "sound", text="", placeholder="Chime")
 

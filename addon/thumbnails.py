@@ -22,6 +22,13 @@ class Thumbnail(NamedTuple):
     pixels: bytes
     """RGBA, display sRGB, the bottom row first."""
 
+    def square(self) -> Thumbnail:
+        """Its middle, which fills the square that Blender has for an icon."""
+        side = min(self.width, self.height)
+        left, low = (self.width - side) // 2, (self.height - side) // 2
+        starts = range(4 * (self.width * low + left), 4 * self.width * (low + side), 4 * self.width)
+        return Thumbnail(side, side, b"".join(self.pixels[start : start + 4 * side] for start in starts))
+
 
 def read(folder: Path) -> Thumbnail | None:
     """The newest frame of the job in `folder`; None where there is none, or none that is whole."""

@@ -19,7 +19,7 @@ Array = NDArray[np.float32]
 
 FILE = "thumbnail.bmp"
 """Its name, in the folder cache/ of the job."""
-SIZE = 256
+SIZE = 384
 """Pixels of its longer side at most."""
 
 

@@ -223,7 +223,7 @@ def test_the_sheet_fills_as_pictures_are_made_and_can_be_canceled(explorer: Any,
     while not sheet.ended:
         preview._tick()
     assert sheet.state == "cancelled"
-    assert drawn(scene) == ["Among", "Explore", "wave", "", "Night"]
+    assert drawn(scene) == ["Among", "Explore", "Canceled", "wave", "", "Night"]
 
 
 def test_a_new_preview_takes_the_files_but_not_the_sheet(explorer: Any, strip: Any) -> None:

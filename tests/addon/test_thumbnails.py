@@ -40,6 +40,13 @@ def test_the_newest_frame_becomes_an_icon_and_the_next_one_takes_its_place(thumb
     assert pixel("job 1") == (200, 100, 90, 255)
 
 
+def test_its_middle_fills_a_square(thumbnails: Any) -> None:
+    wide = thumbnails.Thumbnail(4, 2, bytes(range(32)))
+    assert wide.square() == thumbnails.Thumbnail(2, 2, bytes([*range(4, 12), *range(20, 28)]))
+    high = thumbnails.Thumbnail(1, 3, bytes(range(12)))
+    assert high.square() == thumbnails.Thumbnail(1, 1, bytes(range(4, 8)))
+
+
 def test_a_job_without_a_whole_picture_has_none(thumbnails: Any, tmp_path: Path) -> None:
     assert thumbnails.read(tmp_path) is None
     leave(tmp_path, cut=1)
@@ -49,7 +56,7 @@ def test_a_job_without_a_whole_picture_has_none(thumbnails: Any, tmp_path: Path)
 
 
 def test_reading_and_showing_one_takes_a_hundredth_of_a_second_at_most(thumbnails: Any, tmp_path: Path) -> None:
-    leave(tmp_path, width=256, height=144)
+    leave(tmp_path, width=384, height=384)
     took = []
     for _ in range(20):
         begun = time.perf_counter()
