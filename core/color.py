@@ -29,6 +29,7 @@ __all__ = [
     "display_from_network",
     "linear_from_display",
     "linear_to_srgb",
+    "network_bounds",
     "network_from_display",
     "palette",
     "recolored",
@@ -149,6 +150,12 @@ def recolored(rgb: Array, colors: Palette) -> Array:
 def network_from_display(rgb: Tensor) -> Tensor:
     """(B, 3, H, W) display sRGB in 0..1 to the network's scale: 0..255 minus `MEAN`."""
     return rgb * 255.0 - _mean_like(rgb)
+
+
+def network_bounds(like: Tensor) -> tuple[Tensor, Tensor]:
+    """Black and white on the network's scale, (1, 3, 1, 1) each, on the device of `like`."""
+    black = like.new_zeros(1, 3, 1, 1)
+    return network_from_display(black), network_from_display(black + 1)
 
 
 def display_from_network(values: Tensor) -> Tensor:

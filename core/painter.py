@@ -6,12 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from . import level as levels
+from .color import network_bounds
 from .consistency import long_term
 from .devices import Plan
 from .losses import Objective, Region, StyleTarget, Temporal
@@ -33,7 +36,8 @@ Array = NDArray[np.float32]
 class Painted:
     """A finished frame: (H, W, 3) display sRGB in 0..1, the iterations it took and its weighted losses with their total.
 
-    `start` is what it started from and `warped` the previous result on its grid, if it was given with its flow.
+    `start` is what it started from and `warped` the previous result on its grid, if it was given with its flow. `level` is what the
+    next frame of the shot is painted to.
     """
 
     rgb: Array
@@ -41,6 +45,7 @@ class Painted:
     losses: dict[str, float]
     start: Array
     warped: Array | None = None
+    level: float | None = None
 
 
 class Painter:
@@ -74,6 +79,7 @@ class Painter:
         *,
         matte: Array | None = None,
         colors_of: Array | None = None,
+        level: float | None = None,
     ) -> Painted:
         """Minimize the objective of one frame.
 
@@ -87,6 +93,8 @@ class Painter:
             check: called before every evaluation; may raise `Cancelled`.
             matte: (H, W) in 0..1 at the working size, 1 inside; without one the paintings of the inside paint the whole frame.
             colors_of: (h, w, 3), the content of the shot's first frame, to whose colors `keep_colors=match` matches the paintings.
+            level: the `Painted.level` of the frame that this one is held to; the frame is finished once it is down to that. None takes
+                it as far as its iterations go.
         """
         picture = tensor(content, self.plan.torch_device)
         seen = see(earlier, picture, matte)
@@ -112,10 +120,18 @@ class Painter:
             start = torch.where(objective.free > 0, start, picture)
         iterations = step.iterations if part is None or part.any() else 0
         direction = LBFGS(self.plan.history, weights.learning_rate) if weights.optimizer == "lbfgs" else Adam(weights.learning_rate)
-        stop = StopRule(iterations, weights.tolerance, weights.tolerance_interval)
-        result = minimize(objective, start, direction, stop, report=report, check=check)
+        stop = StopRule(iterations, weights.tolerance, weights.tolerance_interval, *self._enough(step, seen, level))
+        result = minimize(objective, start, direction, stop, bounds=network_bounds(start), report=report, check=check)
+        following = levels.following(level, result.terms, is_enough=result.is_enough, is_start=result.iterations <= 1)
         warped = array(seen[step.previous].warped) if step.previous in seen else None
-        return Painted(array(result.image), result.iterations, Objective.losses(result.terms), array(start), warped)
+        return Painted(array(result.image), result.iterations, Objective.losses(result.terms), array(start), warped, following)
+
+    def _enough(self, step: Step, seen: Mapping[int, Seen], level: float | None) -> tuple[Callable[[Sequence[float]], bool] | None, int]:
+        """When a frame is finished before its last iteration, and the first iteration at which it may be."""
+        if level is None or not step.held_to:
+            return None, 1
+        trusted = np.sum(long_term([seen[index].trusted for index in step.held_to], self.settings.combine), axis=0)
+        return partial(levels.is_reached, level), max(levels.least(step.iterations, trusted), 1)
 
     def _content_targets(self, picture: Tensor) -> dict[str, Tensor]:
         with torch.no_grad():

@@ -234,7 +234,8 @@ class Settings:
     )  # fmt: skip
     tolerance: float = _define(
         1e-4, "float", "quality", "Tolerance",
-        "A frame is finished when its loss changed by less than this share over the interval; 0 never stops early",
+        "A frame is finished when its loss changed by less than this share over the interval, or is that of the frame before; "
+        "0 never stops early",
         minimum=0.0, maximum=1.0, soft_maximum=0.01, unit="relative",
     )  # fmt: skip
     tolerance_interval: int = _define(

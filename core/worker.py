@@ -57,6 +57,8 @@ logger = logging.getLogger(__name__)
 Array = NDArray[np.float32]
 
 _FINGERPRINT = "brushflow:fingerprint"
+_LEVEL = "brushflow:level"
+"""A text, since numbers in a header are rounded to float32 and resume has to decide alike."""
 
 
 def versions() -> dict[str, str]:
@@ -151,6 +153,8 @@ class _Run:
         self._results: dict[tuple[int, int], Array] = {}
         """By pass and frame."""
         self._fingerprints: dict[tuple[int, int], str] = {}
+        self._levels: dict[int, float] = {}
+        """Of the painted frames, see core/level.py."""
         self._colors: tuple[int, Array] | None = None
         self._held: tuple[int, Array] | None = None
         self._painted = self._kept = 0
@@ -278,6 +282,8 @@ class _Run:
         if attributes is None:
             return False
         self._kept += step.pass_number == self._passes
+        if _LEVEL in attributes:
+            self._levels[step.index] = float(attributes[_LEVEL])
         losses = {name: float(attributes.get(f"brushflow:loss_{name}", 0.0)) for name in ("total", *Objective.TERMS)}
         self._tell_painted(step, 0.0, int(attributes.get("brushflow:iterations", 0)), losses, None, kept=True)
         return True
@@ -376,6 +382,8 @@ class _Run:
         else:
             painted = self._painted_frame(step, content, earlier)
             self._results[step.pass_number, index] = painted.rgb
+            if painted.level is not None:
+                self._levels[index] = painted.level
         is_last = step.pass_number == self._passes
         original = self._contents.take_original(index) if is_last else None
         motion_to_previous = motions[step.previous].result() if step.previous in motions else None
@@ -397,8 +405,17 @@ class _Run:
 
         return self._painter.paint(
             content.working, step, earlier, self._job.settings_at(step.index), self._noise(step), report=report,
-            check=self._check_cancelled, matte=content.matte, colors_of=self._colors_of(step.shot),
+            check=self._check_cancelled, matte=content.matte, colors_of=self._colors_of(step.shot), level=self._level(step),
         )  # fmt: skip
+
+    def _level(self, step: Step) -> float | None:
+        """The level at which the shot stands; in a pass of many, every frame takes all of its few iterations."""
+        if self._passes > 1 or not step.held_to or not self._settings.tolerance:
+            return None
+        nearest = step.held_to[0]
+        here, there = (self._job.settings_at(index) for index in (step.index, nearest))
+        is_alike = all(getattr(here, name) == getattr(there, name) for name in ("content_weight", "style_weight", "tv_weight"))
+        return self._levels.get(nearest) if is_alike else None
 
     @cached_property
     def _sides(self) -> frozenset[Side]:
@@ -433,6 +450,7 @@ class _Run:
             attributes["brushflow:between"] = self._settings.between
         else:
             attributes |= {f"brushflow:loss_{name}": value for name, value in painted.losses.items()}
+            attributes[_LEVEL] = repr(painted.level)
         write_exr(self._frame_path(step), rgba, attributes)
         write_thumbnail(self._job.folder / "cache" / THUMBNAIL, rgba)
 

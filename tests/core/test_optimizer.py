@@ -164,3 +164,30 @@ def test_progress_ends_with_the_last_iteration():
     minimize(quadratic(), torch.zeros(SHAPE), LBFGS(), StopRule(12, 0), report=told.append, report_every=0)
     assert [one.iteration for one in told] == list(range(1, 13))
     assert all(one.limit == 12 for one in told)
+
+
+@pytest.mark.parametrize(("direction", "iterations"), [(LBFGS(10), 200), (Adam(0.5), 2000)])
+def test_within_bounds_the_free_values_are_minimized_beside_those_that_are_held(direction, iterations):
+    evaluate = quadratic()
+    bounds = torch.tensor(-1.0), torch.tensor(30.0)  # the minimum without them is at 40
+    image = minimize(evaluate, torch.zeros(SHAPE), direction, StopRule(iterations, 0), bounds=bounds).image
+    _, gradient = evaluate(image)
+    outward = torch.where(image == 30, gradient < 0, (image == -1) & (gradient > 0))
+    assert image.min() >= -1 and image.max() <= 30
+    assert 0.1 < float(outward.float().mean()) < 0.9
+    assert float(gradient[~outward].abs().max()) < 0.5 < float(gradient[outward].abs().max())
+
+
+def test_a_loss_that_is_enough_ends_it_before_any_step():
+    result = minimize(quadratic(), torch.zeros(SHAPE), LBFGS(), StopRule(50, 0, enough=lambda terms: True))
+    assert result.iterations == 1 and result.is_enough and not result.image.any()
+
+
+def test_it_goes_on_to_the_least_iteration_even_if_the_loss_is_enough():
+    result = minimize(quadratic(), torch.zeros(SHAPE), LBFGS(), StopRule(50, 0, enough=lambda terms: True, least=20))
+    assert result.iterations == 20 and result.is_enough
+
+
+def test_a_loss_that_is_never_enough_takes_all_iterations():
+    result = minimize(quadratic(), torch.zeros(SHAPE), LBFGS(), StopRule(7, 0, enough=lambda terms: False))
+    assert result.iterations == 7 and not result.is_enough

@@ -59,7 +59,7 @@ def test_painting_lowers_the_loss_that_it_is_told_to(make, run):
 
 
 def test_events_tell_each_frame_in_order_with_its_losses(make, run):
-    _, events = run(make())
+    _, events = run(make(tolerance=0))
     ready = events.of("ready")[0]
     assert ready["protocol"] == 1 and ready["total"] == 4 and ready["device"] == "cpu" and ready["plan"]["precision"]
     assert (ready["first"], ready["last"]) == (1, 4)
@@ -167,7 +167,7 @@ def test_only_the_latest_state_is_kept(make, run, tmp_path):
 
 
 def test_the_header_tells_fingerprint_and_losses_and_no_clock_host_or_path(make, run, tmp_path):
-    _, events = run(make())
+    _, events = run(make(tolerance=0))
     attributes = read_exr_attributes(tmp_path / "out" / "shot_0002.exr")
     assert len(attributes["brushflow:fingerprint"]) == 64
     assert attributes["brushflow:loss_total"] == pytest.approx(events.of("frame_done")[1]["losses"]["total"], rel=1e-6)
