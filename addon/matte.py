@@ -50,16 +50,16 @@ def obstacle(strip: bpy.types.Strip) -> str:
         return rpt_("Choose the strip that is the matte.")
     chosen = _strip_of(strip)
     if chosen is None:
-        return rpt_("There is no strip '{matte_strip}' for the matte; choose another.").format(matte_strip=group.matte_strip)
+        return rpt_("There is no strip '{strip}' for the matte; choose another.").format(strip=group.matte_strip)
     if chosen == strip:
-        return rpt_("The strip '{chosen}' cannot be its own matte; choose another, or its alpha.").format(chosen=chosen.name)
+        return rpt_("The strip '{strip}' cannot be its own matte; choose another, or its alpha.").format(strip=chosen.name)
     if chosen.type not in KINDS:
         kind = bpy.types.Strip.bl_rna.properties["type"].enum_items[chosen.type].name
         return rpt_(
-            "The matte '{chosen}' is a strip of the type {kind}; choose one with a picture of its own, such as a mask strip."
-        ).format(chosen=chosen.name, kind=kind)
+            "The matte '{strip}' is a strip of the type {kind}; choose one with a picture of its own, such as a mask strip."
+        ).format(strip=chosen.name, kind=kind)
     if chosen.type == "MASK" and chosen.mask is None:
-        return rpt_("The strip '{chosen}' lacks its mask; choose one in the strip's properties.").format(chosen=chosen.name)
+        return rpt_("The strip '{strip}' lacks its mask; choose one in the strip's properties.").format(strip=chosen.name)
     return ""
 
 
@@ -78,9 +78,9 @@ def find_matte(strip: bpy.types.Strip, frames: range) -> Matte | None:
     if frames[0] < left or right <= frames[-1]:
         raise Refused(
             rpt_(
-                "The matte '{chosen}' is seen on frames {left}-{right}, but frames {first}-{last} are painted; "
+                "The matte '{strip}' is seen on frames {left}-{right}, but frames {first}-{last} are painted; "
                 "make it as long, or paint fewer frames."
-            ).format(chosen=chosen.name, left=left, right=right - 1, first=frames[0], last=frames[-1])
+            ).format(strip=chosen.name, left=left, right=right - 1, first=frames[0], last=frames[-1])
         )
     start = compat.content_start(chosen)
     last = max(compat.content_duration(chosen), 1) - 1

@@ -19,7 +19,7 @@ from .order import take
 from .properties import absolute, stored_path, strips_of
 from .source import obstacle
 
-__all__ = ["active_strip", "chosen_strips", "register", "unregister"]
+__all__ = ["active_strip", "chosen_strips", "polled", "register", "unregister"]
 
 
 def active_strip(context: bpy.types.Context) -> bpy.types.Strip | None:
@@ -42,15 +42,19 @@ def chosen_strips(context: bpy.types.Context) -> list[bpy.types.Strip]:
     return sorted([active, *others], key=lambda strip: (compat.left_handle(strip), strip.channel))
 
 
+def polled(operator: Any, hindrance: str) -> bool:
+    """What the `poll` of an operator gives: whether nothing hinders it. Else Blender's tooltip says what does."""
+    if hindrance:
+        operator.poll_message_set(hindrance)
+    return not hindrance
+
+
 class _OnStrip:
     """Operators on a strip that can be painted."""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reason = obstacle(active_strip(context))
-        if reason:
-            cls.poll_message_set(reason)  # type: ignore[attr-defined]
-        return not reason
+        return polled(cls, obstacle(active_strip(context)))
 
 
 class SEQUENCER_OT_brushflow_stylize(bpy.types.Operator):
@@ -62,9 +66,7 @@ class SEQUENCER_OT_brushflow_stylize(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         reasons = [_reason(strip) for strip in chosen_strips(context)] or [obstacle(None)]
-        if all(reasons):
-            cls.poll_message_set(reasons[0])
-        return not all(reasons)
+        return polled(cls, reasons[0] if all(reasons) else "")
 
     def execute(self, context: bpy.types.Context) -> set[Any]:
         return _paint(self, compat.edit_scene(context), chosen_strips(context))
@@ -121,7 +123,7 @@ class SEQUENCER_OT_brushflow_cancel(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         job = worker.job_of(active_strip(context))
-        return job is not None and not job.ended
+        return polled(cls, rpt_("The strip is not being painted.") if job is None or job.ended else "")
 
     def execute(self, context: bpy.types.Context) -> set[Any]:
         job = worker.job_of(active_strip(context))
@@ -192,7 +194,7 @@ class SEQUENCER_OT_brushflow_reveal(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return cls._folder(context) is not None
+        return polled(cls, rpt_("Select a strip that was painted.") if cls._folder(context) is None else "")
 
     @staticmethod
     def _folder(context: bpy.types.Context) -> str | None:
@@ -230,11 +232,8 @@ class SEQUENCER_OT_brushflow_version(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         strip = active_strip(context)
         count = len(versions.versions_of(strip)) if strip else 0
-        if count < 2:
-            cls.poll_message_set(
-                rpt_("The strip has only one painted version.") if count else rpt_("Select a strip that has painted versions.")
-            )
-        return count > 1
+        lacking = rpt_("The strip has only one painted version.") if count else rpt_("Select a strip that has painted versions.")
+        return polled(cls, lacking if count < 2 else "")
 
     def execute(self, context: bpy.types.Context) -> set[Any]:
         strip = active_strip(context)
@@ -242,7 +241,7 @@ class SEQUENCER_OT_brushflow_version(bpy.types.Operator):
         chosen = versions.step(strip, 1 if self.direction == "NEXT" else -1)
         if strip.brushflow.source_strip:
             _activate(compat.edit_scene(context), chosen)
-        self.report({"INFO"}, iface_("'{chosen}' is seen").format(chosen=chosen.name))
+        self.report({"INFO"}, iface_("'{strip}' is seen").format(strip=chosen.name))
         return {"FINISHED"}
 
 
@@ -263,10 +262,7 @@ class SEQUENCER_OT_brushflow_restylize(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         strip = active_strip(context)
-        painted = strip is not None and bool(strip.brushflow.source_strip)
-        if not painted:
-            cls.poll_message_set(rpt_("Select a painted strip."))
-        return painted
+        return polled(cls, "" if strip is not None and strip.brushflow.source_strip else rpt_("Select a painted strip."))
 
     def execute(self, context: bpy.types.Context) -> set[Any]:
         try:
@@ -288,10 +284,7 @@ class SEQUENCER_OT_brushflow_clear_cache(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        painted = cls._strip(context) is not None
-        if not painted:
-            cls.poll_message_set(rpt_("Select a strip that was painted."))
-        return painted
+        return polled(cls, rpt_("Select a strip that was painted.") if cls._strip(context) is None else "")
 
     @staticmethod
     def _strip(context: bpy.types.Context) -> bpy.types.Strip | None:

@@ -91,9 +91,7 @@ def load_settings(result: Any) -> tuple[bpy.types.Strip, list[str]]:
     """
     strip = source_of(result)
     if strip is None:
-        raise Refused(
-            rpt_("The strip '{source_strip}', which this one was painted from, is gone.").format(source_strip=result.brushflow.source_strip)
-        )
+        raise Refused(rpt_("The strip '{strip}', which this one was painted from, is gone.").format(strip=result.brushflow.source_strip))
     folder = absolute(result.directory)
     job = job_in(folder) or {}
     try:
@@ -137,7 +135,7 @@ def _load_matte(strip: bpy.types.Strip, entry: Mapping[str, Any] | None) -> list
     wanted = Path(entry["pattern"]).name.removesuffix("_####.exr")
     scene: Any = strip.id_data
     group.matte, group.matte_strip = "STRIP", next((other.name for other in strips_of(scene) if file_name(other.name) == wanted), "")
-    return [] if group.matte_strip else [rpt_("The strip '{wanted}', which was its matte, is gone; choose another.").format(wanted=wanted)]
+    return [] if group.matte_strip else [rpt_("The strip '{strip}', which was its matte, is gone; choose another.").format(strip=wanted)]
 
 
 def base_folder(strip: bpy.types.Strip) -> Path:
