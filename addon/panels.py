@@ -15,6 +15,8 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from ..core.settings import SettingsError, specs
 from . import ADDON_ID, Refused, matte, motion, runtime, vectors, versions, worker
 from .effect import remarks, without_effect
+from .estimate import refusal
+from .estimate_panel import draw_estimate
 from .operators import active_strip, chosen_strips
 from .preferences import draw_sentence
 from .presets import SEQUENCER_PT_brushflow_presets
@@ -124,16 +126,22 @@ def _draw_start(layout: bpy.types.UILayout, strip: bpy.types.Strip, job: worker.
     row.scale_y = 1.5
     start = row.row(align=True)
     reason = _missing(strip)
-    start.enabled = not reason
+    short = "" if reason else refusal(strip)
+    start.enabled = not (reason or short)
     count = len(chosen_strips(bpy.context))
     start.operator(
         "sequencer.brushflow_stylize",
         text=iface_("Stylize {count} Strips").format(count=count) if count > 1 else "Stylize",
         icon="BRUSH_DATA",
     )
+    look_ahead = row.row(align=True)
+    look_ahead.enabled = not reason
+    look_ahead.operator("sequencer.brushflow_estimate", text="", icon="TIME")
     row.operator("sequencer.brushflow_reveal", text="", icon="FILE_FOLDER")
     if reason:
         draw_sentence(layout, reason, "INFO", width)
+    else:
+        draw_estimate(layout, strip, width)
     try:
         runtime.find_python()
     except Refused as refused:
@@ -271,6 +279,8 @@ def _draw_settings(layout: bpy.types.UILayout, strip: bpy.types.Strip, names: It
     idle = without_effect(unchecked(strip), keyframed(strip))
     if strip.brushflow.markers_as_cuts:
         idle.add("cuts")
+    if len(strip.brushflow.styles) < 2:
+        idle.add("style_blend")
     for name in names:
         one = specs()[name]
         row = layout.row()

@@ -199,13 +199,15 @@ class Job(_Strict):
         return "dis" if self.flow is None else "files" if self.flow.vectors is None else "vectors"
 
     def read_styles(self) -> list[tuple[Frame, Style]]:
-        """The paintings; their weights are shares, which sum to 1 on each side of the matte."""
+        """The paintings that are used; their weights are shares, which sum to 1 on each side of the matte before they are blended."""
         totals = {region: sum(style.weight for style in self.styles if style.region == region) for region in get_args(Region)}
+        blends = bool(self.resolved_settings().style_blend or any(self.per_frame.get("style_blend", ())))
+        last = {style.region: style for style in self.styles} if blends else {}
         try:
             return [
-                (read_image(style.path), style.model_copy(update={"weight": style.weight / totals[style.region]}))
+                (read_image(style.path), style.model_copy(update={"weight": style.weight / totals[style.region] if style.weight else 0.0}))
                 for style in self.styles
-                if style.weight
+                if style.weight or style is last.get(style.region)
             ]
         except FrameError as problem:
             raise JobError(f"The style image cannot be used: {problem}", "Choose another picture.", code="style") from None

@@ -102,7 +102,7 @@ class Painter:
         objective = Objective(
             self._network,
             content=self._content_targets(picture) if weights.content_weight else {},
-            style=self._regions(matte, colors_of) if weights.style_weight else (),
+            style=self._regions(matte, colors_of, weights.style_blend) if weights.style_weight else (),
             content_weight=weights.content_weight,
             style_weight=weights.style_weight,
             content_layers=self._content_layers,
@@ -138,9 +138,9 @@ class Painter:
             features = self._network(picture)
         return {name: features[name] for name in self._content_layers}
 
-    def _regions(self, matte: Array | None, colors_of: Array | None) -> list[Region]:
+    def _regions(self, matte: Array | None, colors_of: Array | None, blend: float) -> list[Region]:
         """What the frame is painted like: as a whole by the paintings of the inside, or each side of the matte by its own."""
-        targets = self._styles.targets(colors_of if self.settings.keep_colors == "match" else None)
+        targets = self._styles.targets(colors_of if self.settings.keep_colors == "match" else None, blend)
         if matte is None:
             return [Region({name: StyleTarget(gram) for name, gram in targets["inside"].items()})]
         regions = []

@@ -83,6 +83,11 @@ class Settings:
         "Size of the painting relative to the frame: larger values give larger brush strokes",
         minimum=0.05, maximum=8.0, soft_maximum=2.0, unit="factor",
     )  # fmt: skip
+    style_blend: float = _define(
+        0.0, "float", "style", "Style Blend",
+        "From the paintings as their weights mix them (0) to the last of them alone (1); a painting of weight 0 comes in by this alone",
+        minimum=0.0, maximum=1.0, unit="factor", animatable=True,
+    )  # fmt: skip
     tv_weight: float = _define(
         1e-3, "float", "style", "Smoothness", "Weight of the total variation: higher values remove fine noise",
         minimum=0.0, maximum=1e3, soft_maximum=0.1,
@@ -362,6 +367,8 @@ class Settings:
     def changing_pixels(self) -> dict[str, Any]:
         """The part of `as_dict` that finished frames depend on."""
         idle = {name for name, one in specs().items() if one.group == "timing"} if self.every == 1 else set()
+        if not self.style_blend:
+            idle.add("style_blend")
         return {name: value for name, value in self.as_dict().items() if spec(name).changes_pixels and name not in idle}
 
 

@@ -21,12 +21,13 @@ from .vgg import VGG
 __all__ = ["StyleImage", "Styles"]
 
 Array = NDArray[np.float32]
-Targets = Mapping[Side, Mapping[str, Tensor]]
+Grams = Mapping[str, Tensor]
+Targets = Mapping[Side, Grams]
 
 
 @dataclass(frozen=True)
 class StyleImage:
-    """A painting, (H, W, 3) display sRGB, and its share in the blend of the side of the matte that it paints; shares of a side sum to 1."""
+    """A painting, (H, W, 3) display sRGB, and its share on the side of the matte that it paints; shares of a side sum to 1."""
 
     rgb: Array
     share: float
@@ -34,7 +35,7 @@ class StyleImage:
 
 
 class Styles:
-    """The blended Gram matrices of a job's paintings, made when they are first asked for.
+    """The Gram matrices of a job's paintings, made when they are first asked for, and their blend.
 
     Args:
         layers: names of the layers whose correlations make the style.
@@ -47,28 +48,35 @@ class Styles:
             replace(image, rgb=resized(image.rgb, style_size((image.rgb.shape[1], image.rgb.shape[0]), area))) for image in images
         ]
         self.sides: tuple[Side, ...] = tuple(dict.fromkeys(image.region for image in images))
-        self._latest: tuple[bytes, Targets] | None = None
+        self._grams: tuple[bytes, list[Grams]] | None = None
+        self._targets: tuple[float, Targets] | None = None
 
-    def targets(self, colors_of: Array | None = None) -> Targets:
-        """Gram matrices (C, C) by side of the matte and by layer.
+    def targets(self, colors_of: Array | None = None, blend: float = 0.0) -> Targets:
+        """Gram matrices (C, C) by side of the matte and by layer. The latest are kept, so frames of one shot cost nothing.
 
         Args:
-            colors_of: (H, W, 3) display sRGB to whose colors the paintings are matched first. The targets of the latest are kept,
-                so frames of one shot cost nothing.
+            colors_of: (H, W, 3) display sRGB to whose colors the paintings are matched first.
+            blend: from the paintings by their shares, 0, to the last one of each side alone, 1.
         """
         colors = None if colors_of is None else palette(colors_of)
         key = b"" if colors is None else colors.mean.tobytes() + colors.covariance.tobytes()
-        if self._latest is None or self._latest[0] != key:
+        if self._grams is None or self._grams[0] != key:
             matched = self._images if colors is None else [replace(image, rgb=recolored(image.rgb, colors)) for image in self._images]
-            self._latest = key, {name: self._blend([image for image in matched if image.region == name]) for name in self.sides}
-        return self._latest[1]
+            self._grams, self._targets = (key, [self._measured(image) for image in matched]), None
+        if self._targets is None or self._targets[0] != blend:
+            self._targets = blend, {side: self._blended(side, self._grams[1], blend) for side in self.sides}
+        return self._targets[1]
 
-    def _blend(self, images: Sequence[StyleImage]) -> dict[str, Tensor]:
-        blended: dict[str, Tensor] = {}
-        for image in images:
-            with torch.no_grad():
-                features = self._network(tensor(image.rgb, self._network.device))
-            for name in self._layers:
-                gram = image.share * gram_matrix(features[name])
-                blended[name] = blended[name] + gram if name in blended else gram
-        return blended
+    def _measured(self, image: StyleImage) -> Grams:
+        with torch.no_grad():
+            features = self._network(tensor(image.rgb, self._network.device))
+            return {name: gram_matrix(features[name]) for name in self._layers}
+
+    def _blended(self, side: Side, grams: Sequence[Grams], blend: float) -> Grams:
+        ours = [(image.share, gram) for image, gram in zip(self._images, grams, strict=True) if image.region == side]
+        weights = [(1 - blend) * share for share, _ in ours]
+        weights[-1] += blend if any(weights) else 1.0
+        return {
+            name: torch.stack([weight * gram[name] for weight, (_, gram) in zip(weights, ours, strict=True)]).sum(0)
+            for name in self._layers
+        }

@@ -59,6 +59,8 @@ Array = NDArray[np.float32]
 _FINGERPRINT = "brushflow:fingerprint"
 _LEVEL = "brushflow:level"
 """A text, since numbers in a header are rounded to float32 and resume has to decide alike."""
+_LEVELED = ("content_weight", "style_weight", "style_blend", "tv_weight")
+"""Settings that a shot's level is made of and that can change from frame to frame."""
 
 
 def versions() -> dict[str, str]:
@@ -414,7 +416,7 @@ class _Run:
             return None
         nearest = step.held_to[0]
         here, there = (self._job.settings_at(index) for index in (step.index, nearest))
-        is_alike = all(getattr(here, name) == getattr(there, name) for name in ("content_weight", "style_weight", "tv_weight"))
+        is_alike = all(getattr(here, name) == getattr(there, name) for name in _LEVELED)
         return self._levels.get(nearest) if is_alike else None
 
     @cached_property

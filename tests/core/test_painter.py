@@ -106,6 +106,18 @@ def test_targets_are_made_once_a_shot(painter):
     assert styles.targets(picture(2)) is not one
 
 
+@pytest.mark.parametrize(("blend", "alone"), [(0.0, 9), (1.0, 5)])
+def test_the_style_blend_goes_from_the_weights_to_the_last_painting(painter, blend, alone):
+    both = StyleImage(picture(9), 1.0), StyleImage(picture(5), 0.0)
+    assert np.array_equal(paint(painter(*both, style_blend=blend)).rgb, paint(painter(StyleImage(picture(alone), 1.0))).rgb)
+
+
+def test_half_the_style_blend_is_half_of_each(painter):
+    halved = StyleImage(picture(9), 0.5), StyleImage(picture(5), 0.5)
+    both = StyleImage(picture(9), 1.0), StyleImage(picture(5), 0.0)
+    np.testing.assert_allclose(paint(painter(*both, style_blend=0.5)).rgb, paint(painter(*halved)).rgb, atol=1e-3)
+
+
 def test_the_outside_without_paintings_keeps_the_source(painter):
     painted = paint(painter(), matte=left())
     np.testing.assert_allclose(painted.rgb[:, WIDTH // 2 :], picture(1)[:, WIDTH // 2 :], atol=1e-6)

@@ -109,7 +109,7 @@ def test_every_setting_has_a_label_and_a_tooltip():
 
 
 def test_only_numbers_can_be_keyframed():
-    assert set(animatable()) == {"content_weight", "style_weight", "temporal_weight", "strength"}
+    assert set(animatable()) == {"content_weight", "style_weight", "temporal_weight", "strength", "style_blend"}
     assert all(spec(name).kind == "float" for name in animatable())
 
 

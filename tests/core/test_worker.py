@@ -297,6 +297,26 @@ def test_two_styles_are_blended_by_their_weights(make, run, painting, shot, tmp_
     assert min(means[0], means[2]) < means[1] < max(means[0], means[2])
 
 
+def test_the_style_blend_can_change_from_frame_to_frame(make, run, painting, shot, tmp_path):
+    other = str(tmp_path / "other.png")
+    cv2.imwrite(other, 255 - cv2.imread(painting))
+    both = [{"path": painting, "weight": 1}, {"path": other, "weight": 0}]
+    more = {"content_weight": 0, "temporal_weight": 0, "init": "content", "iterations": 60, "iterations_first": 60}
+    run(make(styles=both, per_frame={"style_blend": [0, 0, 1, 1]}, **more))
+    run(make(styles=[{"path": painting}], folder="one", **more))
+    run(make(styles=[{"path": other}], folder="other", **more))
+    blended, one, last = (display(tmp_path / folder) for folder in ("out", "one", "other"))
+    for index in range(4):
+        assert np.array_equal(blended[index], (one if index < 2 else last)[index])
+
+
+def test_a_painting_of_weight_0_is_not_read_unless_it_is_blended_to(make, painting):
+    both = [{"path": painting}, {"path": painting, "weight": 0}]
+    assert len(make(styles=both).read_styles()) == 1
+    assert len(make(styles=both, style_blend=0.5).read_styles()) == 2
+    assert len(make(styles=both, per_frame={"style_blend": [0, 0, 0, 1]}).read_styles()) == 2
+
+
 def test_an_unreadable_frame_is_named_and_finished_ones_stay(make, run, shot, tmp_path):
     pattern = shot()
     third = Path(pattern.replace("####", "0003"))
