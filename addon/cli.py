@@ -7,7 +7,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,6 +15,7 @@ import bpy
 
 from ..core.settings import PRESETS, SettingsError, make_settings, parse
 from . import Refused, compat, worker
+from .estimate import Estimate, measure
 from .order import Existing, Order, take
 from .presets import apply_preset, find
 from .properties import apply, strips_of
@@ -65,7 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
     save = parser.add_mutually_exclusive_group()
     save.add_argument("--save", action="store_true", help="save the project with the painted strips")
     save.add_argument("--save-as", metavar="FILE", help="save it under another name")
-    add("--dry-run", action="store_true", help="say what would be painted, and stop")
+    add("--dry-run", action="store_true", help="say what would be painted and what that takes, and stop")
     add("--json", action="store_true", help="print progress, or what would be painted, as JSON lines")
     return parser
 
@@ -98,16 +99,12 @@ def _run(given: argparse.Namespace) -> int:
     for strip in _strips(scene, given):
         _adjust(strip, given)
         orders.append(_order(scene, strip, frames, existing))
-    if given.dry_run:
-        for order in orders:
-            print(json.dumps(_plan(order)) if given.json else "\n".join(_plan_lines(order)), flush=True)
-        return 0
     codes = []
     for order in orders:
-        codes.append(_paint(order, as_json=given.json))
+        codes.append(_show(order, as_json=given.json) if given.dry_run else _paint(order, as_json=given.json))
         if codes[-1] == worker.CANCELLED:
             break
-    if 0 in codes:
+    if 0 in codes and not given.dry_run:
         _save(given)
     return next((code for code in codes if code), 0)
 
@@ -152,9 +149,25 @@ def _plan(order: Order) -> dict[str, Any]:
     }
 
 
-def _plan_lines(order: Order) -> list[str]:
-    """The same for people."""
-    plan = _plan(order)
+def _show(order: Order, *, as_json: bool) -> int:
+    """Say what an order comes to and what it will take, and return the exit code."""
+    told = measure(order)
+    if told.state == "cancelled":
+        return worker.CANCELLED
+    plan = {**_plan(order), "estimate": told.result}
+    print(json.dumps(plan) if as_json else "\n".join([*_plan_lines(order, plan), *_estimate_lines(told)]), flush=True)
+    problem = told.result["problem"] if told.result else ""
+    return _fail(problem, worker.FAILED) if problem else 0
+
+
+def _estimate_lines(told: Estimate) -> list[str]:
+    if told.result is None:
+        return [f"  estimate: none. {told.message}"]
+    return [f"  estimate: {told.result['text']}", *(f"  warning: {sentence}" for sentence in told.result["warnings"])]
+
+
+def _plan_lines(order: Order, plan: Mapping[str, Any]) -> list[str]:
+    """The plan for people."""
     frames = plan["frames"]
     first, last = (order.frame_file(frame).name for frame in frames["content"])
     defaults = make_settings().as_dict()

@@ -8,6 +8,7 @@ Runs in a second, windowless Blender on a temporary copy of the project, so noth
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -66,6 +67,7 @@ def _work_off(task: Task) -> None:
         shift = task.shift
     _show(scene)
     for frame in range(task.first, task.last + 1):
+        begun = time.monotonic()
         path = Path(task.folder) / f"{task.name}_{frame:04d}.exr"
         scene.frame_set(frame + shift)
         scene.render.filepath = str(path)
@@ -74,7 +76,8 @@ def _work_off(task: Task) -> None:
             raise RuntimeError(f"{path} was not written")
         if is_mask:
             _mend(path)
-        _say(event="extracted", kind=task.kind, frame=frame, index=frame - task.first + 1, total=total)
+        seconds = time.monotonic() - begun
+        _say(event="extracted", kind=task.kind, frame=frame, index=frame - task.first + 1, total=total, seconds=seconds)
 
 
 def _mend(path: Path) -> None:
