@@ -13,7 +13,7 @@ from bpy.props import EnumProperty, IntProperty, PointerProperty, StringProperty
 from ..core.settings import SettingsError
 from . import Refused, compat, explorer, preview, thumbnails
 from .explorer import Sheet, Tile
-from .operators import active_strip
+from .operators import active_strip, polled
 from .panels import characters
 from .preferences import draw_sentence
 from .preview_panel import draw_progress, obstacle_at_playhead, paintings_obstacle
@@ -74,10 +74,7 @@ class SEQUENCER_OT_brushflow_explore(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reason = _obstacle(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return polled(cls, _obstacle(context))
 
     def execute(self, context: bpy.types.Context) -> set[Any]:
         strip, options = active_strip(context), _options(context)
@@ -116,10 +113,7 @@ class SEQUENCER_OT_brushflow_explore_take(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reason = obstacle(active_strip(context))
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return polled(cls, obstacle(active_strip(context)))
 
     def execute(self, context: bpy.types.Context) -> set[Any]:
         strip, sheet = active_strip(context), explorer.current()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_rpt as rpt_
 
 from . import Refused, compat
@@ -54,7 +55,7 @@ def obstacle(strip: bpy.types.Strip) -> str:
     if chosen == strip:
         return rpt_("The strip '{strip}' cannot be its own matte; choose another, or its alpha.").format(strip=chosen.name)
     if chosen.type not in KINDS:
-        kind = bpy.types.Strip.bl_rna.properties["type"].enum_items[chosen.type].name
+        kind = iface_(bpy.types.Strip.bl_rna.properties["type"].enum_items[chosen.type].name)
         return rpt_(
             "The matte '{strip}' is a strip of the type {kind}; choose one with a picture of its own, such as a mask strip."
         ).format(strip=chosen.name, kind=kind)

@@ -224,6 +224,7 @@ class SEQUENCER_OT_brushflow_version(bpy.types.Operator):
 
     direction: EnumProperty(
         name="Direction",
+        description="Which version is seen next",
         items=[("NEXT", "Next", "The version after the one that is seen"), ("PREVIOUS", "Previous", "The version before it")],
         options={"SKIP_SAVE"},
     )

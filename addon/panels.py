@@ -226,7 +226,7 @@ class SEQUENCER_PT_brushflow_jobs(_Panel, bpy.types.Panel):
 def _draw_job(layout: bpy.types.UILayout, job: worker.Job) -> None:
     row = layout.row(align=True)
     state: Any = _STATES.get(job.state, "BRUSH_DATA")
-    row.label(text=job.order.source.strip, icon=state)
+    row.label(text=job.order.source.strip, icon=state, translate=False)
     if job.state in ("failed", "cancelled"):
         row.operator("sequencer.brushflow_job_retry", text="", icon="FILE_REFRESH").number = job.number
     if job.has_log:

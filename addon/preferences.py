@@ -161,7 +161,7 @@ def draw_sentence(layout: bpy.types.UILayout, sentence: str, icon: Any = "NONE",
     """A sentence over as many lines as it takes; labels do not wrap by themselves."""
     column = layout.column(align=True)
     for number, line in enumerate(textwrap.wrap(sentence, width)):
-        column.label(text=line, icon=icon if number == 0 else "BLANK1")
+        column.label(text=line, icon=icon if number == 0 else "BLANK1", translate=False)
 
 
 def summary(info: dict[str, Any]) -> list[str]:

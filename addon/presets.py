@@ -18,11 +18,12 @@ from typing import Any
 import bpy
 from bl_operators.presets import AddPresetBase
 from bl_ui.utils import PresetPanel
+from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, StringProperty
 
 from ..core.settings import PRESETS, SettingsError, specs
-from .operators import active_strip
+from .operators import active_strip, polled
 from .properties import absolute, apply, exact, flat_name, keyframed, preset_values, stored_path, value_of
 
 __all__ = ["Preset", "SEQUENCER_PT_brushflow_presets", "apply_preset", "find", "labels", "register", "unregister", "write"]
@@ -136,10 +137,7 @@ class SEQUENCER_OT_brushflow_preset(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if active_strip(context) is None:
-            cls.poll_message_set(rpt_("Select a strip to paint."))
-            return False
-        return True
+        return polled(cls, rpt_("Select a strip to paint.") if active_strip(context) is None else "")
 
     @classmethod
     def description(cls, _context: bpy.types.Context, properties: Any) -> str:
@@ -155,7 +153,7 @@ class SEQUENCER_OT_brushflow_preset(bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         if moving := keyframed(strip) & preset.values.keys():
-            labels = ", ".join(sorted(specs()[name].label for name in moving))
+            labels = ", ".join(sorted(iface_(specs()[name].label) for name in moving))
             self.report({"WARNING"}, rpt_("Keyframes are left as they are: {labels}.").format(labels=labels))
         return {"FINISHED"}
 
@@ -174,7 +172,7 @@ class SEQUENCER_OT_brushflow_preset_add(AddPresetBase, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return active_strip(context) is not None
+        return polled(cls, rpt_("Select a strip to paint.") if active_strip(context) is None else "")
 
     def execute(self, context: bpy.types.Context) -> Any:
         if not self.remove_name and self.as_filename(self.name).casefold() in PRESETS:
@@ -221,7 +219,8 @@ _register_classes, _unregister_classes = bpy.utils.register_classes_factory(_CLA
 
 def register() -> None:
     # Blender's own menu complains of a folder that is not there.
-    bpy.utils.user_resource("SCRIPTS", path=f"presets/{SUBDIR}", create=True)
+    if not bpy.app.background:
+        bpy.utils.user_resource("SCRIPTS", path=f"presets/{SUBDIR}", create=True)
     # As Blender keeps the name of a preset that is to be added.
     bpy.types.WindowManager.brushflow_preset_styles = BoolProperty(
         name="Include Paintings", description="Keep the paintings and their weights in a new preset, too", options={"SKIP_SAVE"}

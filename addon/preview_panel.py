@@ -11,7 +11,7 @@ from bpy.app.translations import pgettext_n as n_
 from bpy.app.translations import pgettext_rpt as rpt_
 
 from . import Refused, compat
-from .operators import active_strip
+from .operators import active_strip, polled
 from .panels import characters
 from .preferences import draw_sentence
 from .preview import NAME, Preview, current, headline, is_at_playhead, open_editor, run, start
@@ -48,10 +48,7 @@ class SEQUENCER_OT_brushflow_preview(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reason = _obstacle(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return polled(cls, _obstacle(context))
 
     def execute(self, context: bpy.types.Context) -> set[Any]:
         strip = active_strip(context)
@@ -81,7 +78,7 @@ class SEQUENCER_OT_brushflow_preview_cancel(bpy.types.Operator):
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         preview = current()
-        return preview is not None and not preview.ended
+        return polled(cls, rpt_("No preview is being painted.") if preview is None or preview.ended else "")
 
     def execute(self, _context: bpy.types.Context) -> set[Any]:
         preview = current()
@@ -99,10 +96,7 @@ class SEQUENCER_OT_brushflow_preview_compare(bpy.types.Operator):
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         preview = current()
-        if preview is None or not preview.is_painted:
-            cls.poll_message_set(rpt_("There is no preview yet."))
-            return False
-        return True
+        return polled(cls, "" if preview is not None and preview.is_painted else rpt_("There is no preview yet."))
 
     def execute(self, context: bpy.types.Context) -> set[Any]:
         preview = current()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.settings import SettingsError, specs
@@ -111,7 +112,7 @@ def load_settings(result: Any) -> tuple[bpy.types.Strip, list[str]]:
     _load_flow(group, job.get("flow") or {}, folder)
     remarks = _load_matte(strip, job.get("matte"))
     if moving := keyframed(strip) | set(job.get("per_frame") or {}):
-        labels = ", ".join(sorted(specs()[name].label for name in moving))
+        labels = ", ".join(sorted(iface_(specs()[name].label) for name in moving))
         remarks.append(rpt_("Keyframes are left as they are: {labels}.").format(labels=labels))
     return strip, remarks
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["MODULE", "enabled", "main"]
+__all__ = ["MODULE", "enabled", "link_extension", "main"]
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULE = "bl_ext.user_default.brushflow"
@@ -30,10 +30,7 @@ def enabled() -> Iterator[None]:
     To be entered before bpy is imported for the first time.
     """
     with tempfile.TemporaryDirectory(prefix="brushflow-") as folder:
-        extension = Path(folder, "extensions", "user_default", "brushflow")
-        extension.mkdir(parents=True)
-        for part in PARTS:
-            _link(ROOT / part, extension / part)
+        link_extension(Path(folder))
         os.environ["BLENDER_USER_RESOURCES"] = folder
         import bpy
 
@@ -42,6 +39,14 @@ def enabled() -> Iterator[None]:
             yield
         finally:
             bpy.ops.preferences.addon_disable(module=MODULE)
+
+
+def link_extension(resources: Path) -> None:
+    """Put the checkout as an extension into the user folder `resources` of a Blender."""
+    extension = resources / "extensions" / "user_default" / "brushflow"
+    extension.mkdir(parents=True)
+    for part in PARTS:
+        _link(ROOT / part, extension / part)
 
 
 def _link(source: Path, target: Path) -> None:
