@@ -1,16 +1,17 @@
 # SPDX-FileCopyrightText: 2026 Brushflow Authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from core.consistency import mask
+from core.consistency import chained, mask
 from core.content import Content
 from core.flow import DIS
 from core.flow_files import GivenFlow, write_flo
-from core.motion import EstimatedMotion, GivenMotion
+from core.motion import EstimatedMotion, GivenMotion, along
 
 SIZE = (48, 40)
 
@@ -89,3 +90,13 @@ def test_the_identity_of_given_motion_follows_the_files_it_is_made_from(given: G
     write_flo(tmp_path / "backward_0002.flo", changed)
     after = GivenMotion(given, "soft", SIZE)
     assert after.identity(3, 1) != whole and after.identity(3, 2) == rest
+
+
+def test_a_path_is_followed_step_by_step(tmp_path: Path) -> None:
+    finder = EstimatedMotion(DIS(), "soft", tmp_path)
+    path = [content(3, 4), content(2, 2), content(1)]
+    steps = [finder.find(here, there) for here, there in pairwise(path)]
+    flow, trusted = chained([step.flow for step in steps], [step.mask for step in steps])
+    motion = along(finder, path)
+    assert np.array_equal(motion.flow, flow) and np.array_equal(motion.mask, trusted)
+    assert np.array_equal(along(finder, path[:2]).flow, steps[0].flow)

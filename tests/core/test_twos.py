@@ -18,7 +18,7 @@ from core.fingerprint import fingerprint
 from core.flow_files import write_flo
 from core.frames import open_source, read_exr, read_exr_attributes
 from core.job import make_job
-from core.passes import schedule
+from core.passes import path, schedule
 from core.settings import make_settings
 
 PASSES = {"passes": 3, "iterations": 6, "temporal_from_pass": 3}
@@ -238,6 +238,24 @@ def test_the_chain_goes_on_from_a_part_that_was_painted_before(make, run, shot, 
     assert [event["frame"] for event in events.of("frame_done") if event["kept"]] == [1, 4, 2, 3]
     assert run(make(pattern, every=3, folder="whole"))[0] == 0
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_a_changed_frame_in_between_is_made_anew_with_the_painted_frames_that_it_led_the_motion_to(make, run, shot):
+    pattern = shot(5)
+    run(make(pattern, every=2))
+    fourth = pattern.replace("####", "0004")
+    picture = cv2.imread(fourth)
+    picture[5:9, 5:9] = 255
+    cv2.imwrite(fourth, picture)
+    _, events = run(make(pattern, every=2, existing="resume"))
+    assert {event["frame"] for event in events.of("frame_done") if event["kept"]} == {1, 2, 3}
+
+
+def test_frames_are_reached_step_by_step_unless_they_lie_farther_back_than_nearly_all_look():
+    on_threes = make_settings({"every": 3, "long_term": (1, 2), "long_term_every": 3})
+    assert list(path(9, 3, on_threes)) == [9, 8, 7, 6, 5, 4, 3] and list(path(4, 6, on_threes)) == [4, 5, 6]
+    assert list(path(9, 0, on_threes)) == [9, 0]
+    assert list(path(9, 5, make_settings({"long_term": (1, 4)}))) == [9, 5]
 
 
 def test_other_timing_is_painted_anew(make, run):
