@@ -36,13 +36,13 @@ class Recorder:
         assert collection in among.bl_rna.properties
         self.prop(owner, name)
 
-    def label(self, *, text: str = "", icon: str = "NONE") -> None:
+    def label(self, *, text: str = "", icon: str = "NONE", translate: bool = True) -> None:
         import bpy
 
         assert icon in bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items
         self.texts.append(text)
 
-    def operator(self, name: str, *, text: str | None = None, icon: str = "NONE") -> Any:
+    def operator(self, name: str, *, text: str | None = None, icon: str = "NONE", translate: bool = True) -> Any:
         import bpy
 
         module, function = name.split(".")
@@ -54,7 +54,7 @@ class Recorder:
 
         self.texts.append(getattr(bpy.types, name).bl_label)
 
-    def progress(self, *, text: str, factor: float, type: str) -> None:
+    def progress(self, *, text: str, factor: float, type: str, translate: bool = True) -> None:
         assert 0 <= factor <= 1
         self.texts.append(text)
 

@@ -109,9 +109,6 @@ def test_the_menu_lists_all_and_removes_ones_own(strip: Any) -> None:
     import bpy
 
     class Layout(Recorder):
-        def operator(self, name: str, *, translate: bool = True, **more: Any) -> Any:
-            return super().operator(name, **more)
-
         def __getattr__(self, name: str) -> Any:
             return lambda *_, **__: self
 
