@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.settings import SettingsError, make_settings
 from . import Refused, runtime
@@ -65,7 +66,7 @@ class Order:
         """What has to be rendered before the engine can begin."""
         source, tasks = self.source, []
         if source.files is None:
-            tasks.append(source.task("frames", source.strip, self.extracted, self.name))
+            tasks.append(source.task("frames", source.shown, self.extracted, self.name))
         if self.matte is not None and self.matte.strip:
             tasks.append(source.task("matte", self.matte.strip, _matte_folder(self.extracted), self.matte.name))
         if self.motion.rendered:
@@ -129,7 +130,11 @@ def take(
     styles = styles_of(strip)
     matte = find_matte(strip, source.timeline_frames)
     if group.output.startswith("//") and not bpy.data.filepath:
-        raise Refused(f"Save the project first, since the output folder {group.output} lies beside it, or choose another folder.")
+        raise Refused(
+            rpt_("Save the project first, since the output folder {output} lies beside it, or choose another folder.").format(
+                output=group.output
+            )
+        )
     try:
         settings = settings_of(strip)
     except SettingsError as error:
@@ -170,12 +175,12 @@ def styles_of(strip: bpy.types.Strip) -> list[dict[str, Any]]:
     """The job's entry `styles`; raises Refused."""
     chosen = [style for style in strip.brushflow.styles if style.path]
     if not chosen:
-        raise Refused(f"The strip '{strip.name}' has no painting yet; add one.")
+        raise Refused(rpt_("The strip '{strip}' has no painting yet; add one.").format(strip=strip.name))
     for style in chosen:
         if not absolute(style.path).is_file():
-            raise Refused(f"The painting {absolute(style.path)} does not exist; choose another.")
+            raise Refused(rpt_("The painting {path} does not exist; choose another.").format(path=absolute(style.path)))
     if not any(style.weight for style in chosen):
-        raise Refused("All paintings have the weight 0; raise one.")
+        raise Refused(rpt_("All paintings have the weight 0; raise one."))
     # Without a matte the panel shows no sides, and all paintings are for the whole frame.
     has_sides = strip.brushflow.matte != "NONE"
     return [

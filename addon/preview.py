@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.settings import SettingsError
 from . import Refused, compat
@@ -71,7 +73,7 @@ class Preview(Errand):
             styles: the job's entry, instead of the strip's paintings.
         """
         if not is_at_playhead(scene, strip):
-            raise Refused(f"The strip '{strip.name}' is not seen at the playhead; move the playhead over it.")
+            raise Refused(rpt_("The strip '{strip}' is not seen at the playhead; move the playhead over it.").format(strip=strip.name))
         frame = scene.frame_current
         self.strip, self.frame = strip.name, frame
         self._source = find_source(scene, strip, (frame, frame))
@@ -105,12 +107,12 @@ class Preview(Errand):
     @property
     def step(self) -> str:
         """What is being painted, in a few words; empty before it has begun."""
-        return f"Iteration {self.iteration} of {self.limit}" if self.limit else ""
+        return iface_("Iteration {number} of {limit}").format(number=self.iteration, limit=self.limit) if self.limit else ""
 
     def _tasks(self) -> list[Task]:
         tasks = []
         if self._source.files is None:
-            tasks.append(self._source.task("frames", self._source.strip, self.extracted, _NAME))
+            tasks.append(self._source.task("frames", self._source.shown, self.extracted, _NAME))
         if self._matte is not None and self._matte.strip:
             tasks.append(self._source.task("matte", self._matte.strip, self.extracted / "matte", self._matte.name))
         return tasks
@@ -253,18 +255,18 @@ def headline(preview: Preview) -> str:
     """What a preview is doing, in a few words."""
     match preview.state:
         case "rendering":
-            return "Reading the frame"
+            return iface_("Reading the frame")
         case "painting" if preview.step:
             return preview.step
         case "canceling":
-            return "Canceling"
+            return iface_("Canceling")
         case "done":
-            return f"Frame {preview.frame} of {preview.strip}"
+            return iface_("Frame {number} of {strip}").format(number=preview.frame, strip=preview.strip)
         case "failed":
-            return "Failed"
+            return iface_("Failed")
         case "cancelled":
-            return "Canceled"
-    return "Starting the engine"
+            return iface_("Canceled")
+    return iface_("Starting the engine")
 
 
 PREVIEWS: list[Preview] = []

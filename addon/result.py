@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
-from . import Refused, compat, versions
+from . import Refused, compat, stack, versions
 from .order import Order
 from .properties import absolute, strips_of
+from .source import origin
 
 __all__ = ["find_original", "find_result", "lay", "lay_part"]
 
@@ -27,7 +29,7 @@ def lay(order: Order) -> bpy.types.ImageStrip:
     """
     scene, frames = _scene(order), range(order.source.first, order.source.last + 1)
     if missing := [path for path in map(order.frame_file, frames) if not path.is_file()]:
-        raise Refused(f"The painted frame {missing[0]} is gone; press Stylize again to paint it.")
+        raise Refused(rpt_("The painted frame {file} is gone; press Stylize again to paint it.").format(file=missing[0]))
     original = find_original(scene, order)
     result = _place(scene, order, original, frames)
     _dress(scene, order, original, result)
@@ -36,7 +38,8 @@ def lay(order: Order) -> bpy.types.ImageStrip:
         # Of a strip that was painted in part, the rest is to be seen as before.
         left, right = compat.left_handle(result), compat.right_handle(result)
         covered = left <= compat.left_handle(original) and compat.right_handle(original) <= right
-        original.mute = original.mute or (order.mute_original and covered)
+        if order.mute_original and covered:
+            stack.in_its_place(original).mute = original.mute = True
     return result
 
 
@@ -60,7 +63,11 @@ def lay_part(order: Order, delivered: Collection[int]) -> bpy.types.ImageStrip |
 
 def _scene(order: Order) -> bpy.types.Scene:
     if order.source.scene not in bpy.data.scenes:
-        raise Refused(f"The scene '{order.source.scene}' is gone, so the painted frames were only left in {order.folder}.")
+        raise Refused(
+            rpt_("The scene '{scene}' is gone, so the painted frames were only left in {folder}.").format(
+                scene=order.source.scene, folder=order.folder
+            )
+        )
     return bpy.data.scenes[order.source.scene]
 
 
@@ -84,7 +91,7 @@ def _place(scene: bpy.types.Scene, order: Order, original: bpy.types.Strip | Non
     """The strip of the order's version, made where there is none yet, showing the content frames `frames` over their source."""
     source = order.source
     # The source may have been moved while it was painted.
-    moved = 0 if original is None else compat.content_start(original) - compat.content_trim_start(original) - 1 - source.shift
+    moved = 0 if original is None else origin(original) - source.origin
     # Handles may hold the first and the last frame.
     left = moved + (source.left if frames[0] == source.first else frames[0] + source.shift)
     right = moved + (source.right if frames[-1] == source.last else frames[-1] + source.shift + 1)
@@ -95,7 +102,8 @@ def _place(scene: bpy.types.Scene, order: Order, original: bpy.types.Strip | Non
         editor = scene.sequence_editor_create()
         siblings, channels = (meta.strips, meta.channels) if meta else (editor.strips, editor.channels)
         # Room for the whole of it, for it grows.
-        channel = _free_channel(siblings, channels, original.channel if original else 0, source.left + moved, source.right + moved)
+        above = stack.in_its_place(original).channel if original else 0
+        channel = _free_channel(siblings, channels, above, source.left + moved, source.right + moved)
         result = siblings.new_image(order.title, str(files[0]), channel, left, fit_method="ORIGINAL")
         result.select = False
     _show_files(scene, result, files)
@@ -111,8 +119,9 @@ def _dress(scene: bpy.types.Scene, order: Order, original: bpy.types.Strip | Non
     group = result.brushflow
     group.source_job, group.source_strip, group.version = order.job_id, order.source.strip, order.version
     if original is not None:
-        result.blend_type, result.blend_alpha, result.color_tag = original.blend_type, original.blend_alpha, original.color_tag
-        compat.copy_fcurve(scene, compat.strip_path(original, "blend_alpha"), compat.strip_path(result, "blend_alpha"))
+        seen = stack.in_its_place(original)
+        result.blend_type, result.blend_alpha, result.color_tag = seen.blend_type, seen.blend_alpha, original.color_tag
+        compat.copy_fcurve(scene, compat.strip_path(seen, "blend_alpha"), compat.strip_path(result, "blend_alpha"))
 
 
 def find_original(scene: bpy.types.Scene, order: Order) -> bpy.types.Strip | None:
@@ -138,7 +147,7 @@ def _free_channel(siblings: Any, channels: Any, above: int, left: int, right: in
     for channel in range(above + 1, CHANNELS + 1):
         if channel not in taken and not channels[channel].lock and not channels[channel].mute:
             return channel
-    raise Refused("There is no free channel above the strip for its painted version; make room and press Stylize again.")
+    raise Refused(rpt_("There is no free channel above the strip for its painted version; make room and press Stylize again."))
 
 
 def _show_files(scene: bpy.types.Scene, strip: bpy.types.ImageStrip, files: list[Path]) -> None:

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
-from . import Refused, compat
+from . import Refused, compat, stack
 from .extraction import Task
 from .properties import absolute
 from .runtime import EXTENSION
 
-__all__ = ["Files", "Source", "extraction_command", "file_name", "find_source", "lack", "missing_media", "obstacle", "save_copy"]
+__all__ = ["Files", "Source", "extraction_command", "file_name", "find_source", "lack", "missing_media", "obstacle", "origin", "save_copy"]
 
 _KINDS = ("IMAGE", "MOVIE", "SCENE", "META", "MOVIECLIP")
 # Names as OpenImageIO knows them; files in any other space are left to Blender to convert.
@@ -46,12 +47,16 @@ class Source:
 
     scene: str
     strip: str
+    shown: str
+    """The strip to render: `strip`, or the last effect that it is seen through."""
     first: int
     """First content frame to paint."""
     last: int
     """Last content frame to paint."""
     shift: int
     """Added to a content frame it gives the timeline frame."""
+    origin: int
+    """Where the strip stood, as `origin` tells it."""
     left: int
     """First timeline frame that the painted frames are to be seen on."""
     right: int
@@ -92,14 +97,18 @@ def file_name(name: str) -> str:
 def obstacle(strip: bpy.types.Strip | None) -> str:
     """Why a strip cannot be painted, as a sentence; empty where it can. Looks at no files, so that panels can ask at each redraw."""
     if strip is None:
-        return "Select a strip to paint."
+        return rpt_("Select a strip to paint.")
     if strip.type not in _KINDS:
-        kind = bpy.types.Strip.bl_rna.properties["type"].enum_items[strip.type].name
-        return f"Brushflow paints image, movie, scene, clip and meta strips; this is a strip of the type {kind}."
+        kind = rpt_(bpy.types.Strip.bl_rna.properties["type"].enum_items[strip.type].name)
+        if getattr(strip, "input_count", 0) == 1:
+            return rpt_("The type {kind} shows another strip; select that one, '{other}', to paint what is seen of it.").format(
+                kind=kind, other=strip.input_1.name
+            )
+        return rpt_("Brushflow paints image, movie, scene, clip and meta strips; this is a strip of the type {kind}.").format(kind=kind)
     if strip.lock:
-        return "The strip is locked; unlock it to paint it."
+        return rpt_("The strip is locked; unlock it to paint it.")
     if strip.brushflow.source_strip:
-        return f"This strip is itself painted; select its source, {strip.brushflow.source_strip}."
+        return rpt_("This strip is itself painted; select its source, {strip}.").format(strip=strip.brushflow.source_strip)
     return ""
 
 
@@ -108,19 +117,40 @@ def find_source(scene: bpy.types.Scene, strip: bpy.types.Strip, frames: tuple[in
     if reason := obstacle(strip):
         raise Refused(reason)
     left, right = compat.left_handle(strip), compat.right_handle(strip)
-    if frames is not None:
-        shown = f"{left}-{right - 1}"
-        left, right = max(left, frames[0]), min(right, frames[1] + 1)
-        if left >= right:
-            raise Refused(f"The strip '{strip.name}' is not seen on frames {frames[0]}-{frames[1]}; it is seen on frames {shown}.")
+    shift = origin(strip)
     start = compat.content_start(strip)
     end = start + max(compat.content_duration(strip), 1)
-    # Beyond its content a strip holds its first or last frame, and so does the painted one.
-    first, last = min(max(left, start), end - 1), min(max(right - 1, start), end - 1)
-    shift = start - compat.content_trim_start(strip) - 1
-    if missing := next(missing_media(strip, range(first - start, last - start + 1)), None):
+    shown = stack.in_its_place(strip)
+    if is_held := shown == strip and not _changes_by_itself(strip):
+        # Beyond its content such a strip holds its first or last frame, and so does the painted one.
+        begin, stop = start, end
+    else:
+        begin, stop, shift = left, right, min(shift, left - 1)
+    if frames is not None:
+        seen = f"{left}-{right - 1}"
+        left, right = max(left, frames[0]), min(right, frames[1] + 1)
+        if left >= right:
+            raise Refused(
+                rpt_("The strip '{strip}' is not seen on frames {first}-{last}; it is seen on frames {seen}.").format(
+                    strip=strip.name, first=frames[0], last=frames[1], seen=seen
+                )
+            )
+    first, last = min(max(left, begin), stop - 1), min(max(right - 1, begin), stop - 1)
+    used = range(first - start, last - start + 1) if is_held else range(end - start)
+    if missing := next(missing_media(strip, used), None):
         raise Refused(missing)
-    return Source(scene.name, strip.name, first - shift, last - shift, shift, left, right, _own_files(strip))
+    files = _own_files(strip) if is_held else None
+    return Source(scene.name, strip.name, shown.name, first - shift, last - shift, shift, origin(strip), left, right, files)
+
+
+def origin(strip: bpy.types.Strip) -> int:
+    """The timeline frame before the strip's first content frame, trimming aside: it moves with the strip, and with nothing else."""
+    return compat.content_start(strip) - compat.content_trim_start(strip) - 1
+
+
+def _changes_by_itself(strip: Any) -> bool:
+    """Whether a strip may change where its content does not."""
+    return bool(len(getattr(strip, "retiming_keys", ()))) or compat.is_animated(strip, _ANIMATED)
 
 
 def lack(strip: bpy.types.Strip) -> str:
@@ -149,19 +179,27 @@ def missing_media(strip: Any, used: Sequence[int], used_of: Callable[[bpy.types.
             elements = [strip.elements[min(index + trim, len(strip.elements) - 1)].filename for index in used]
             absent = [name for name in dict.fromkeys(elements) if not (folder / name).is_file()]
             if absent:
-                more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
-                yield f"The strip '{strip.name}' lacks {absent[0]}{more} in {folder}; restore the file or choose others."
+                text = (
+                    rpt_("The strip '{strip}' lacks {file} and {more} more in {folder}; restore the file or choose others.")
+                    if len(absent) > 1
+                    else rpt_("The strip '{strip}' lacks {file} in {folder}; restore the file or choose others.")
+                )
+                yield text.format(strip=strip.name, file=absent[0], more=len(absent) - 1, folder=folder)
         case "MOVIE":
             if not absolute(strip.filepath).is_file():
-                yield f"The strip '{strip.name}' lacks its movie {absolute(strip.filepath)}; restore it or choose another."
+                yield rpt_("The strip '{strip}' lacks its movie {file}; restore it or choose another.").format(
+                    strip=strip.name, file=absolute(strip.filepath)
+                )
         case "MOVIECLIP":
             if strip.clip is None or not absolute(strip.clip.filepath).is_file():
-                yield f"The strip '{strip.name}' lacks its clip; restore it or choose another."
+                yield rpt_("The strip '{strip}' lacks its clip; restore it or choose another.").format(strip=strip.name)
         case "SCENE":
             if strip.scene is None:
-                yield f"The strip '{strip.name}' lacks its scene; choose one in the strip's properties."
+                yield rpt_("The strip '{strip}' lacks its scene; choose one in the strip's properties.").format(strip=strip.name)
             elif strip.scene_input == "CAMERA" and strip.scene_camera is None and strip.scene.camera is None:
-                yield f"The scene '{strip.scene.name}' of the strip '{strip.name}' has no camera; add one to it."
+                yield rpt_("The scene '{scene}' of the strip '{strip}' has no camera; add one to it.").format(
+                    scene=strip.scene.name, strip=strip.name
+                )
         case "META":
             for child in strip.strips:
                 if not child.mute and child.type in _KINDS:
@@ -183,13 +221,13 @@ _IDENTITY = {"offset_x": 0.0, "offset_y": 0.0, "scale_x": 1.0, "scale_y": 1.0, "
 
 def _own_files(strip: bpy.types.Strip) -> Files | None:
     """The strip's files where Blender shows them exactly as they are, else None."""
-    if strip.type != "IMAGE" or strip.modifiers or strip.parent_meta() is not None or len(strip.retiming_keys) or strip.strobe > 1.0:
+    if strip.type != "IMAGE" or strip.modifiers or strip.parent_meta() is not None or strip.strobe > 1.0:
         return None
     if any(getattr(strip, name, value) != value for name, value in _UNTOUCHED.items()):
         return None
     if any(getattr(strip.transform, name) != value for name, value in _IDENTITY.items()):
         return None
-    if any(getattr(strip.crop, side) for side in ("min_x", "max_x", "min_y", "max_y")) or compat.is_animated(strip, _ANIMATED):
+    if any(getattr(strip.crop, side) for side in ("min_x", "max_x", "min_y", "max_y")):
         return None
     colorspace = _FILE_SPACES.get(strip.colorspace_settings.name)
     names = [element.filename for element in strip.elements]
@@ -206,7 +244,7 @@ def _own_files(strip: bpy.types.Strip) -> Files | None:
     return Files(absolute(strip.directory) / f"{stem}{'#' * len(digits)}{suffix}", 1 - int(digits), colorspace)
 
 
-_ANIMATED = ("transform.", "crop.", "strobe", *_UNTOUCHED)
+_ANIMATED = ("transform.", "crop.", "modifiers[", "strobe", *_UNTOUCHED)
 
 
 def save_copy(path: Path) -> None:

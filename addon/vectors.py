@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The exact motion of a scene strip: the Vector pass of its scene, rendered by Cycles with a single sample.
 
-Read by the windowless Blender too, so nothing but bpy and `compat` is imported here.
+Read by the windowless Blender too, so nothing but bpy, `compat` and `stack` is imported here.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
-from . import compat
+from . import compat, stack
 
 __all__ = ["obstacle", "prepare"]
 
@@ -35,30 +36,32 @@ def obstacle(strip: Any) -> str:
 def _obstacles(strip: Any) -> Iterator[str]:
     scene, edit = strip.scene, strip.id_data
     if not bpy.app.build_options.cycles:
-        yield "this Blender was built without Cycles"
+        yield rpt_("this Blender was built without Cycles")
     if strip.scene_input == "SEQUENCER":
-        yield "the strip shows the sequencer of its scene"
+        yield rpt_("the strip shows the sequencer of its scene")
     if len(strip.retiming_keys):
-        yield "the strip is retimed"
+        yield rpt_("the strip is retimed")
+    if over := stack.effects_over(strip):
+        yield rpt_("the strip is seen through the effect '{name}'").format(name=over[-1].name)
     if any(getattr(strip, name, False) for name in _TURNING) or strip.strobe > 1.0:
-        yield "the strip is flipped, reversed, strobed or stereo"
+        yield rpt_("the strip is flipped, reversed, strobed or stereo")
     if compat.is_animated(strip, ("transform.", "crop.", "strobe", *_TURNING)) or not _fills_frame(strip, edit.render):
-        yield "the strip is moved, cropped, or of another size than the frame"
+        yield rpt_("the strip is moved, cropped, or of another size than the frame")
     if any(modifier.type == "COMPOSITOR" for modifier in strip.modifiers):
-        yield "the strip has a compositor modifier"
+        yield rpt_("the strip has a compositor modifier")
     if scene.render.use_multiview:
-        yield f"the scene '{scene.name}' is rendered in stereo"
+        yield rpt_("the scene '{scene}' is rendered in stereo").format(scene=scene.name)
     if scene.render.use_border and scene.render.use_crop_to_border:
-        yield f"only a region of the scene '{scene.name}' is rendered"
+        yield rpt_("only a region of the scene '{scene}' is rendered").format(scene=scene.name)
     if any(shown.type in _GREASE_PENCIL and not shown.hide_render for shown in scene.objects):
-        yield f"the scene '{scene.name}' has Grease Pencil drawings, which have no motion vectors"
+        yield rpt_("the scene '{scene}' has Grease Pencil drawings, which have no motion vectors").format(scene=scene.name)
     if nodes := _compositor(scene):
         if len([layer for layer in scene.view_layers if layer.use]) > 1:
-            yield f"the compositor puts the scene '{scene.name}' together of several view layers"
+            yield rpt_("the compositor puts the scene '{scene}' together of several view layers").format(scene=scene.name)
         if any(node.type in _MOVING_NODES and not node.mute for node in nodes):
-            yield f"the compositor of the scene '{scene.name}' moves its picture"
+            yield rpt_("the compositor of the scene '{scene}' moves its picture").format(scene=scene.name)
     if bpy.app.version < _MOVES_FLAT_CAMERAS_RIGHT and any(camera.data.type == "ORTHO" and _may_move(camera) for camera in _cameras(strip)):
-        yield "its orthographic camera moves, for which Blender renders wrong vectors before 5.2"
+        yield rpt_("its orthographic camera moves, for which Blender renders wrong vectors before 5.2")
 
 
 def _fills_frame(strip: Any, frame: Any) -> bool:

@@ -208,7 +208,7 @@ def extract(source: Any, scene: Any, strip: Any, folder: Path) -> list[np.ndarra
     found = source.find_source(scene, strip)
     assert found.files is None
     source.save_copy(folder / "project.blend")
-    command = source.extraction_command([found.task("frames", strip.name, folder, "x")], folder / "project.blend")
+    command = source.extraction_command([found.task("frames", found.shown, folder, "x")], folder / "project.blend")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count('"event": "extracted"') == found.last - found.first + 1
