@@ -12,7 +12,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 
 from . import Refused, compat, worker
 from .estimate import ESTIMATES, Estimate, estimate_of, is_current, of_strip, run, start
-from .operators import active_strip
+from .operators import active_strip, polled
 from .preferences import draw_sentence
 from .source import obstacle
 
@@ -29,10 +29,7 @@ class SEQUENCER_OT_brushflow_estimate(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         strip = active_strip(context)
         job = worker.job_of(strip)
-        reason = obstacle(strip) or (rpt_("The strip is being painted.") if job is not None and not job.ended else "")
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return polled(cls, obstacle(strip) or (rpt_("The strip is being painted.") if job is not None and not job.ended else ""))
 
     def execute(self, context: bpy.types.Context) -> set[Any]:
         strip = active_strip(context)
@@ -65,7 +62,7 @@ class SEQUENCER_OT_brushflow_estimate_cancel(bpy.types.Operator):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        return any(not one.ended for one in ESTIMATES)
+        return polled(cls, "" if any(not one.ended for one in ESTIMATES) else rpt_("Nothing is being estimated."))
 
     def execute(self, _context: bpy.types.Context) -> set[Any]:
         for one in ESTIMATES:
