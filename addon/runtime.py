@@ -94,15 +94,15 @@ class Build:
 
 
 BUILDS = {
-    "AUTO": Build("Automatic", n_("What fits the graphics card of this machine, or its processor alone"), ("auto", ""), 8 * GB),
-    "CPU": Build("CPU", n_("For the processor alone: by far the smallest"), ("cpu",), 3 * GB),
-    "CUDA": Build("CUDA", n_("For graphics cards of NVIDIA"), ("cu128", "cu130"), 8 * GB, "cuda"),
-    "XPU": Build("XPU", n_("For graphics cards of Intel"), ("xpu",), 12 * GB, "xpu"),
+    "AUTO": Build(n_("Automatic"), n_("What fits the graphics card of this machine, or its processor alone"), ("auto", ""), 8 * GB),
+    "CPU": Build(n_("CPU"), n_("For the processor alone: by far the smallest"), ("cpu",), 3 * GB),
+    "CUDA": Build(n_("CUDA"), n_("For graphics cards of NVIDIA"), ("cu128", "cu130"), 8 * GB, "cuda"),
+    "XPU": Build(n_("XPU"), n_("For graphics cards of Intel"), ("xpu",), 12 * GB, "xpu"),
 }
 if sys.platform == "linux":
-    BUILDS["ROCM"] = Build("ROCm", n_("For graphics cards of AMD"), ("rocm7.2", "rocm7.1"), 24 * GB, "cuda")
+    BUILDS["ROCM"] = Build(n_("ROCm"), n_("For graphics cards of AMD"), ("rocm7.2", "rocm7.1"), 24 * GB, "cuda")
 if sys.platform == "darwin":
-    BUILDS = {"AUTO": Build("Automatic", n_("For this machine's processor and its graphics"), ("auto", ""), 3 * GB)}
+    BUILDS = {"AUTO": Build(n_("Automatic"), n_("For this machine's processor and its graphics"), ("auto", ""), 3 * GB)}
 
 
 def preferences() -> bpy.types.AddonPreferences | None:
