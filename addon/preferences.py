@@ -15,6 +15,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from . import ADDON_ID, Refused, runtime
+from .translation import CONTEXT
 
 __all__ = ["BrushflowPreferences", "draw_sentence", "register", "summary", "unregister"]
 
@@ -34,6 +35,7 @@ class BrushflowPreferences(bpy.types.AddonPreferences):
         name="Build",
         description="Build of PyTorch that the engine's environment is made with",
         items=[(identifier, build.name, build.description) for identifier, build in runtime.BUILDS.items()],
+        translation_context=CONTEXT,
     )
 
     use_sound: BoolProperty(name="Sound When Finished", description="Play a sound when a strip is painted, or could not be")

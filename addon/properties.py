@@ -20,6 +20,7 @@ from bpy.props import BoolProperty, CollectionProperty, EnumProperty, FloatPrope
 
 from ..core.settings import PRESETS, Settings, Spec, animatable, make_settings, parse, spec, specs
 from . import compat
+from .translation import CONTEXT
 
 __all__ = [
     "BrushflowSettings",
@@ -77,7 +78,8 @@ def _as_property(default: Any, one: Spec) -> Any:
     """The Blender property of a setting; lists are text, with commas."""
     unit = f"\nUnit: {one.unit}" if one.unit and one.unit not in ("factor", "relative") else ""
     # Without the option a property in a group would be offered for keyframes that Blender cannot make.
-    named = {"name": one.label, "description": one.description + unit, "options": {"ANIMATABLE"} if one.animatable else set()}
+    options: set[str] = {"ANIMATABLE"} if one.animatable else set()
+    named: Any = {"name": one.label, "description": one.description + unit, "options": options, "translation_context": CONTEXT}
     soft_maximum = one.maximum if one.soft_maximum is None else one.soft_maximum
     match one.kind:
         case "float":
@@ -175,6 +177,7 @@ class BrushflowSettings(bpy.types.PropertyGroup):
         get=_matching_preset,
         set=_choose_preset,
         options=_PLAIN,
+        translation_context=CONTEXT,
     )
     matte: EnumProperty(
         name="Matte",

@@ -16,13 +16,15 @@ import bpy
 
 from . import ADDON_ID
 
-__all__ = ["FOLDER", "read", "register", "unregister"]
+__all__ = ["CONTEXT", "FOLDER", "read", "register", "unregister"]
 
 FOLDER = Path(__file__).parent / "translations"
 """Catalogs, named by their language as `bpy.app.translations.locale` begins."""
 
 _ENTRY = re.compile(r'^msgid ((?:".*"\n)+)msgstr ((?:".*"(?:\n|\Z))+)', re.MULTILINE)
-_CONTEXTS = (bpy.app.translations.contexts.default, bpy.app.translations.contexts.operator_default)
+CONTEXT = "Brushflow"
+"""Of names that Blender's own catalogs, which come first, know in another meaning: Cuts, Build, Match."""
+_CONTEXTS = (bpy.app.translations.contexts.default, bpy.app.translations.contexts.operator_default, CONTEXT)
 
 
 def read(catalog: Path) -> dict[str, str]:

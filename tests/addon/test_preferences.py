@@ -80,7 +80,7 @@ class Page:
     def __init__(self, texts: list[str]) -> None:
         self.texts = texts
 
-    def label(self, *, text: str, icon: str) -> None:
+    def label(self, *, text: str, icon: str, translate: bool = True) -> None:
         self.texts.append(text)
 
     def progress(self, *, text: str, factor: float) -> None:

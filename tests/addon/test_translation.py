@@ -67,7 +67,9 @@ view.language = "de_DE"
 view.use_translate_interface = view.use_translate_tooltips = view.use_translate_reports = True
 from bl_ext.user_default.brushflow.addon import source
 from bpy.app.translations import pgettext_iface, pgettext_tip
-said = [pgettext_iface("Stylize", "Operator"), pgettext_tip("Stop painting the preview"), source.obstacle(None)]
+cuts = bpy.types.Strip.bl_rna.properties["brushflow"].fixed_type.properties["cuts"]
+said = [pgettext_iface("Stylize", "Operator"), pgettext_iface(cuts.name, cuts.translation_context)]
+said += [pgettext_tip("Stop painting the preview"), source.obstacle(None)]
 bpy.ops.preferences.addon_disable(module=sys.argv[-1])
 print("SAID", [*said, pgettext_iface("Stylize", "Operator")])
 """
@@ -81,5 +83,5 @@ def test_blender_speaks_german_where_its_user_does(tmp_path: Path) -> None:
     command = [blender, "-b", "--factory-startup", "--python-exit-code", "1", "--python-expr", _IN_GERMAN, "--", MODULE]
     environment = {**os.environ, "BLENDER_USER_RESOURCES": str(tmp_path)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    expected = ["Stilisieren", "Das Malen der Vorschau anhalten", "Bitte einen Streifen auswählen, der gemalt werden soll.", "Stylize"]
-    assert f"SAID {expected}" in done.stdout, done.stdout + done.stderr
+    expected = ["Stilisieren", "Schnitte", "Das Malen der Vorschau anhalten", "Bitte einen Streifen auswählen, der gemalt werden soll."]
+    assert f"SAID {[*expected, 'Stylize']}" in done.stdout, done.stdout + done.stderr
