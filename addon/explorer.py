@@ -53,6 +53,8 @@ class Tile:
 class Sheet(Preview):
     """One frame on its way through the processes, as several pictures."""
 
+    is_sheet = True
+
     def __init__(self, scene: bpy.types.Scene, strip: bpy.types.Strip, tiles: Sequence[Tile]) -> None:
         super().__init__(scene, strip, styles=[])
         self.tiles = list(tiles)

@@ -66,6 +66,9 @@ class _Picture:
 class Preview(Errand):
     """The frame at the playhead on its way through the processes."""
 
+    is_sheet = False
+    """Whether it is several pictures, which have a panel of their own."""
+
     def __init__(self, scene: bpy.types.Scene, strip: bpy.types.Strip, styles: list[dict[str, Any]] | None = None) -> None:
         """The frame of `strip` at the playhead of `scene`, as its settings say; raises Refused.
 

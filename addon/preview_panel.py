@@ -120,7 +120,7 @@ class SEQUENCER_PT_brushflow_preview(bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout, preview, width = self.layout, current(), characters(context)
         assert layout
-        if preview is not None and not preview.ended:
+        if preview is not None and not preview.ended and not preview.is_sheet:
             draw_progress(layout.row(align=True), preview)
             return
         row = layout.row(align=True)

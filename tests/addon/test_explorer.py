@@ -217,6 +217,7 @@ def test_the_sheet_fills_as_pictures_are_made_and_can_be_canceled(explorer: Any,
     while sheet.factor < 0.75:
         preview._tick()
     assert drawn(scene) == ["Among", "Picture 2 of 2", "Cancel Preview", "wave", "", "Night"]
+    assert drawn(scene, "preview") == ["Preview Frame"], "the progress is shown once"
     take(0)
     assert styles(strip) == [("wave", 1.0, "INSIDE")]
     bpy.ops.sequencer.brushflow_preview_cancel()
@@ -250,15 +251,14 @@ def test_another_project_forgets_it(explorer: Any, strip: Any) -> None:
     assert (explorer.current(), folder.exists()) == (None, False)
 
 
-def drawn(scene: Any) -> list[str]:
+def drawn(scene: Any, panel: str = "explorer") -> list[str]:
     import bpy
-    from bl_ext.user_default.brushflow.addon import explorer_panel
 
     layout = Recorder()
     context = SimpleNamespace(
         region=SimpleNamespace(width=300), preferences=bpy.context.preferences, scene=scene, window_manager=bpy.context.window_manager
     )
-    explorer_panel.SEQUENCER_PT_brushflow_explorer.draw(SimpleNamespace(layout=layout), context)
+    getattr(bpy.types, f"SEQUENCER_PT_brushflow_{panel}").draw(SimpleNamespace(layout=layout), context)
     return layout.texts
 
 
