@@ -78,6 +78,8 @@ class Sheet(Preview):
     def _jobs(self, size: tuple[int, int]) -> list[dict[str, Any]]:
         jobs = []
         for index, tile in enumerate(self.tiles):
+            if tile.message:
+                continue
             try:
                 settings = make_settings({**self._settings, **tile.preset.values, **self._keyframed}).as_dict()
             except SettingsError as error:

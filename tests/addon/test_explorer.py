@@ -192,6 +192,20 @@ def test_one_that_cannot_be_painted_says_why_and_the_others_are_painted(explorer
     assert sheet.tiles[1].message == "The painting Night.png cannot be read. Choose another."
 
 
+def test_a_preset_that_cannot_be_read_says_so_beside_the_others(explorer: Any, strip: Any) -> None:
+    import bpy
+
+    broken = Path(bpy.utils.user_resource("SCRIPTS", path="presets/brushflow", create=True), "Broken.py")
+    broken.write_text("strip.brushflow.")
+    try:
+        assert explore("PRESETS") == {"FINISHED"}
+    finally:
+        broken.unlink()
+    *others, last = explorer.current().tiles
+    assert "Broken.py cannot be read" in last.message
+    assert all(tile.thumbnail for tile in others)
+
+
 def test_a_tile_is_painted_small_and_with_what_is_keyframed_at_the_playhead(explorer: Any, strip: Any, scene: Any) -> None:
     scene.render.resolution_x, scene.render.resolution_y = 1920, 1080
     strip.use_flip_x = True  # so that the frame is rendered
