@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
+import _thread
 import shutil
-import threading
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -191,16 +191,16 @@ class CacheMeter:
     def __init__(self) -> None:
         self._measured: dict[Path, int] = {}
         self._begun: dict[Path, float] = {}
-        self._threads: list[threading.Thread] = []
+        self._busy: set[Path] = set()
 
     def used(self, base: Path, job_id: str) -> int | None:
         """Bytes in the caches of a strip's versions as they were last seen; None before. Returns at once."""
         known = self._measured.get(base)
         if time.monotonic() - self._begun.get(base, -self.INTERVAL) >= self.INTERVAL:
             self._begun[base] = time.monotonic()
-            thread = threading.Thread(target=self._measure, args=(base, job_id), name="brushflow-meter", daemon=True)
-            self._threads = [*(one for one in self._threads if one.is_alive()), thread]
-            thread.start()
+            self._busy.add(base)
+            # Thread.start() would wait until the thread has begun, which takes long where the engine has all processors.
+            _thread.start_new_thread(self._measure, (base, job_id))
         return known
 
     def forget(self, base: Path) -> None:
@@ -209,11 +209,14 @@ class CacheMeter:
 
     @property
     def is_busy(self) -> bool:
-        return any(thread.is_alive() for thread in self._threads)
+        return bool(self._busy)
 
     def _measure(self, base: Path, job_id: str) -> None:
         # This thread must never touch bpy.
-        self._measured[base] = _size(caches(base, job_id))
+        try:
+            self._measured[base] = _size(caches(base, job_id))
+        finally:
+            self._busy.discard(base)
 
 
 METER = CacheMeter()

@@ -63,3 +63,14 @@ def test_exr_can_be_chosen_from_any_kind_of_media(compat: Any, scene: Any) -> No
 
 def test_the_working_space_of_a_new_project_is_linear_rec_709(compat: Any, scene: Any) -> None:
     assert compat.working_space() == "Linear Rec.709"
+
+
+def test_a_name_that_blender_has_deprecated_would_end_a_test(image_strip: Callable[..., Any]) -> None:
+    strip = image_strip()
+    if "left_handle" not in strip.bl_rna.properties:
+        pytest.skip("this Blender has deprecated nothing that strips have")
+    as_ours = {"__name__": "bl_ext.user_default.brushflow.addon.anything", "strip": strip}
+    # Blender returns a value all the same, of which Python complains.
+    with pytest.raises((DeprecationWarning, SystemError)):
+        exec("strip.frame_final_start", as_ours)
+    exec("strip.left_handle", as_ours)

@@ -8,6 +8,7 @@ All kinds of strips are read by one windowless Blender and painted by one engine
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from scripts.build_extension import ROOT
 from tests.blender import HEIGHT, WIDTH, picture, render, write_image
 from tests.strip_kinds import KINDS, SLOT, Bench, build_all
 
@@ -78,8 +80,11 @@ def compared(extension: None, engine_python: str, weights: Path, data: Path, tmp
 
 
 def finish(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PYTHONWARNINGS": "default::DeprecationWarning"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    ours = (str(ROOT / "addon"), str(ROOT / "core"))
+    assert [line for line in done.stderr.splitlines() if "DeprecationWarning" in line and line.startswith(ours)] == []
 
 
 def looks(scene: Any, path: Path) -> Looks:
