@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "scripts"))
 import _environments as environments
 
 nox.options.default_venv_backend = "none"
-nox.options.sessions = ["lint", "core", "addon", f"end_to_end({environments.fitting_host()})"]
+nox.options.sessions = ["lint", "core", "addon", f"end_to_end({environments.fitting_host()})", "gui"]
 
 each_blender = nox.parametrize("blender", [nox.param(blender, id=blender) for blender in environments.HOSTS])
 
@@ -67,6 +67,13 @@ def addon(session: nox.Session, blender: str) -> None:
 def end_to_end(session: nox.Session, blender: str) -> None:
     """From a strip to an EXR strip, headless, in one Blender."""
     _pytest(session, _host(session, blender), f"end_to_end-{blender}", "tests/end_to_end")
+
+
+@nox.session
+@in_words
+def gui(session: nox.Session) -> None:
+    """The buttons, clicked in the window of a real Blender where there is one: BLENDER, or on the PATH."""
+    _pytest(session, environments.engine(), "gui", "tests/gui")
 
 
 def _host(session: nox.Session, blender: str) -> Path:

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Sets everything up and runs the tests: python3 scripts/run_tests.py [SESSION …] [-- PYTEST OPTIONS]
 
-Without a session: the style checks, the engine's tests, the add-on's in every Blender whose Python is on this machine, and end to end.
+Without a session: the style checks, the engine's tests, the add-on's in every Blender whose Python is on this machine, end to
+end, and in the window of a Blender that is installed.
 `--list` names the sessions. Needs Python 3.11 or later and the package index.
 """
 
