@@ -20,7 +20,7 @@ from core.flow_files import read_flo, write_flo
 from core.frames import read_exr
 
 ROOT = Path(__file__).resolve().parents[2]
-QUICK = ["--set", "iterations_first=8", "--set", "iterations=5", "--device", "cpu"]
+QUICK = ["--set", "iterations_first=8", "--set", "iterations=5", "--set", "tolerance=0", "--device", "cpu"]
 
 
 def engine(*arguments, **more):
