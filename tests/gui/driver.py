@@ -272,7 +272,7 @@ class Hand:
             self._answer({"value": end.value})
         except Exception:
             self._answer({"error": traceback.format_exc()})
-        return INTERVAL
+        return INTERVAL if self._gesture is not None else 5 * INTERVAL
 
     def _listen(self) -> None:
         try:

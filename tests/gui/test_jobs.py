@@ -117,6 +117,15 @@ def test_preview_frame_shows_the_painted_frame_and_its_source_by_turns(prepared:
     assert window.ask("len(strips)") == 1
 
 
+def test_the_clock_tells_what_painting_will_take_and_paints_nothing(prepared: Prepared, tmp_path: Path) -> None:
+    window = prepared()
+    window.click("sequencer.brushflow_estimate(")
+    window.wait_for("estimate.ESTIMATES and estimate.ESTIMATES[-1].ended")
+    assert f"{COUNT} frames" in window.ask("estimate.ESTIMATES[-1].result['text']")
+    assert states(window) == []
+    assert frames(tmp_path) == []
+
+
 def test_closing_blender_ends_the_engine_and_the_next_session_goes_on(
     prepared: Prepared, open_blender: Callable[[Path], Window], tmp_path: Path
 ) -> None:
