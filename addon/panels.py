@@ -94,7 +94,7 @@ def characters(context: bpy.types.Context) -> int:
     """About how many characters fit into a line of the sidebar."""
     # The scale is 0 where there is no window.
     pixels = context.region.width / (context.preferences.system.ui_scale or 1.0)
-    return max(24, int((pixels - 80) / 5.9))
+    return max(24, int((pixels - 80) / 6))
 
 
 def _draw_styles(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
