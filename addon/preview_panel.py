@@ -135,9 +135,9 @@ class SEQUENCER_PT_brushflow_preview(bpy.types.Panel):
             draw_sentence(layout, f"{headline(preview)}.", "NONE", width)
 
 
-def draw_progress(row: bpy.types.UILayout, preview: Preview) -> None:
-    """How far a preview is, and the button that stops it."""
-    row.progress(factor=preview.factor, type="BAR", text=headline(preview))
+def draw_progress(row: bpy.types.UILayout, preview: Preview, text: str = "") -> None:
+    """How far a preview is, in its own words or as `text`, and the button that stops it."""
+    row.progress(factor=preview.factor, type="BAR", text=text or headline(preview))
     row.operator("sequencer.brushflow_preview_cancel", text="", icon="X")
 
 
@@ -153,9 +153,10 @@ def _draw_beside_picture(self: Any, context: Any) -> None:
     if preview is None or space.image is None or space.image.name != NAME:
         return
     row = self.layout.row(align=True)
-    row.ui_units_x = 7
+    # The window is as small as the preview, and the interface may be large.
+    row.ui_units_x = 5
     if not preview.ended:
-        draw_progress(row, preview)
+        draw_progress(row, preview, f"{preview.factor:.0%}")
     elif preview.is_painted:
         _draw_compare(row, preview)
 
