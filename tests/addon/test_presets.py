@@ -19,7 +19,10 @@ def presets(scene: Any) -> Iterator[Any]:
     import bpy
     from bl_ext.user_default.brushflow.addon import presets
 
+    panel = presets.SEQUENCER_PT_brushflow_presets
+    label = panel.bl_label
     yield presets
+    panel.bl_label = label  # in which Blender keeps the name of the latest preset
     for folder in bpy.utils.preset_paths("brushflow"):
         for path in Path(folder).glob("*.py"):
             path.unlink()
