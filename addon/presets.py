@@ -180,7 +180,12 @@ class SEQUENCER_OT_brushflow_preset_add(AddPresetBase, bpy.types.Operator):
                 {"WARNING"}, rpt_("'{name}' is the name of a preset that comes with Brushflow; choose another").format(name=self.name)
             )
             return {"CANCELLED"}
-        return super().execute(context)
+        panel = SEQUENCER_PT_brushflow_presets
+        label = panel.bl_label
+        try:
+            return super().execute(context)
+        finally:
+            panel.bl_label = label  # which Blender replaces by the preset's name, as in a menu
 
     def add(self, context: bpy.types.Context, filepath: str) -> None:
         strip = active_strip(context)
