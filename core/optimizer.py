@@ -15,6 +15,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from .spectrum import Curvature, Spectrum
+
 __all__ = ["LBFGS", "Adam", "Cancelled", "Diverged", "Progress", "Result", "StopRule", "minimize"]
 
 Evaluate = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -87,14 +89,18 @@ class Direction(Protocol):
 class LBFGS:
     """Steps of limited-memory BFGS without a line search, in the compact form of Byrd, Nocedal and Schnabel (1994), theorem 2.2.
 
-    With S and Y the last m differences of pictures and gradients as rows, R the upper triangle of S Yᵀ, D its diagonal and
-    γ = sᵀy / yᵀy of the newest pair, the direction is
+    With S and Y the last m differences of pictures and gradients as rows, R the upper triangle of S Yᵀ, D its diagonal, a first guess
+    P of the inverse Hessian and γ = sᵀy / yᵀPy of the newest pair, the direction is
 
-        −γ g − Sᵀ R⁻ᵀ ((D + γ Y Yᵀ) u − γ Y g) + γ Yᵀ u,    u = R⁻¹ S g
+        −γ P g − Sᵀ R⁻ᵀ ((D + γ Y P Yᵀ) u − γ Y P g) + γ P Yᵀ u,    u = R⁻¹ S g
 
     which equals the two-loop recursion, but reads S and Y twice instead of four times and needs no loop over m small operations.
     A pair without positive curvature is stored as zeros with 1 on the diagonal of R, which leaves the direction as it was,
     so no decision has to come back to the host.
+
+    All of it happens on the coefficients of `Spectrum`, where P is diagonal: the inverse curvature of each band, learned from the steps
+    so far and renewed at iterations 4, 8, 16, … Measured at 225×175 from the content: the loss after 225 iterations with P = 1 is
+    reached after 150, and that after 300 iterations after 175.
 
     Until a positive curvature is known, in the first step and as long as the loss is concave, as around a picture of weak noise, the
     step follows the gradient and changes the picture by `GRADIENT_STEP` on average. The usual 1/|g| is far below what bfloat16
@@ -107,82 +113,93 @@ class LBFGS:
     LONGEST_STEP = 5.0
     """Mean absolute change of a value, of 255, in the longest step. Measured: 3 to 8 serve alike, from 16 on noise takes longer."""
 
+    _gradient: Tensor
+    _step: Tensor
+
     def __init__(self, history: int = 20, learning_rate: float = 1.0) -> None:
         self.history = history
         self.learning_rate = learning_rate
         self._count = 0
 
     def step(self, gradient: Tensor, held: Tensor | None = None) -> Tensor:
-        g = gradient.flatten()
-        # What is held has no say in the direction, while the curvature is that of the loss and knows no bounds.
-        free = g if held is None else g.masked_fill(held.flatten(), 0)
-        step = free * (-self.GRADIENT_STEP / _length(free))
         if self._count == 0:
-            self._allocate(g)
-        else:
+            self._allocate(gradient)
+        # What is held has no say in the direction, while the curvature is that of the loss and knows no bounds.
+        free = gradient if held is None else gradient.masked_fill(held, 0)
+        step = free * (-self.GRADIENT_STEP / _length(free))
+        g = self._spectrum.coefficients(gradient)
+        if self._count > 0:
             self._remember(g - self._gradient)
-            step = torch.where(self._is_curved, self._direction(free), step)
+            f = g if held is None else self._spectrum.coefficients(free)
+            step = torch.where(self._is_curved, self._spectrum.change(self._direction(f)).view_as(step), step)
         if held is not None:
-            step.masked_fill_(held.flatten(), 0)
+            step.masked_fill_(held, 0)
         step *= self.learning_rate * (self.LONGEST_STEP / _length(step)).clamp_(max=1)
-        self._gradient.copy_(g)
-        self._step.copy_(step)
+        self._gradient = g
+        self._step = step
         self._count += 1
-        return step.view_as(gradient)
+        return step
 
     def took(self, step: Tensor) -> None:
-        self._step.copy_(step.flatten())
+        self._step = step
 
-    def _allocate(self, g: Tensor) -> None:
-        m, n = self.history, g.numel()
+    def _allocate(self, gradient: Tensor) -> None:
+        self._spectrum = Spectrum(gradient.shape[-2:], gradient.device)
+        self._curvature = Curvature(self._spectrum)
+        m, n = self.history, 2 * self._spectrum.bands.numel()
         # Rows are touched only once they are used, so a frame that stops early does not pay for the whole history.
-        self._s = g.new_empty(m, n)
-        self._y = g.new_empty(m, n)
+        self._s = gradient.new_empty(m, n)
+        self._y = gradient.new_empty(m, n)
+        self._p = gradient.new_ones(n)
         # The small matrices are float64 where the device has it; Apple's and Intel's graphics cards do not.
-        small = torch.float64 if g.device.type in ("cpu", "cuda") else torch.float32
-        self._sy = torch.zeros(m, m, dtype=small, device=g.device)
-        self._yy = torch.zeros(m, m, dtype=small, device=g.device)
-        self._gamma = torch.ones((), dtype=small, device=g.device)
-        self._is_curved = torch.zeros((), dtype=torch.bool, device=g.device)
-        self._gradient = torch.empty_like(g)
-        self._step = torch.empty_like(g)
+        small = torch.float64 if gradient.device.type in ("cpu", "cuda") else torch.float32
+        self._sy = torch.zeros(m, m, dtype=small, device=gradient.device)
+        self._ypy = torch.zeros(m, m, dtype=small, device=gradient.device)
+        self._gamma = torch.ones((), dtype=small, device=gradient.device)
+        self._is_curved = torch.zeros((), dtype=torch.bool, device=gradient.device)
 
     def _remember(self, y: Tensor) -> None:
+        s = self._spectrum.coefficients(self._step)
         slot = (self._count - 1) % self.history
         filled = min(self._count, self.history)
-        sy, yy = torch.dot(self._step, y).to(self._sy), torch.dot(y, y).to(self._sy)
+        sy = torch.dot(s, y).to(self._sy)
         keep = sy > 1e-10
-        factor = keep.to(y.dtype)
-        torch.mul(self._step, factor, out=self._s[slot])
-        torch.mul(y, factor, out=self._y[slot])
-        newest = self._y[slot]
+        self._curvature.learn(s, y)
+        torch.mul(s, keep.to(y.dtype), out=self._s[slot])
+        torch.mul(y, keep.to(y.dtype), out=self._y[slot])
         self._sy[:, slot] = 0
         self._sy[slot, :] = 0
-        self._sy[:filled, slot] = torch.mv(self._s[:filled], newest).to(self._sy)
+        self._sy[:filled, slot] = torch.mv(self._s[:filled], self._y[slot]).to(self._sy)
         self._sy[slot, slot] = torch.where(keep, sy, torch.ones_like(sy))
-        products = torch.mv(self._y[:filled], newest).to(self._sy)
-        self._yy[:filled, slot] = products
-        self._yy[slot, :filled] = products
-        self._gamma = torch.where(keep, sy / yy, self._gamma)
+        if self._count >= 4 and self._count.bit_count() == 1:
+            self._p = self._curvature.inverse()
+            changed = range(filled)
+        else:
+            changed = range(slot, slot + 1)
+        for row in changed:
+            products = torch.mv(self._y[:filled], self._p * self._y[row]).to(self._sy)
+            self._ypy[:filled, row] = products
+            self._ypy[row, :filled] = products
+        self._gamma = torch.where(keep, sy / self._ypy[slot, slot], self._gamma)
         self._is_curved = self._is_curved | keep
 
     def _direction(self, g: Tensor) -> Tensor:
         filled = min(self._count, self.history)
-        s, y = self._s[:filled], self._y[:filled]
+        s, y, pg = self._s[:filled], self._y[:filled], self._p * g
         oldest_first = (torch.arange(filled, device=g.device) + self._count) % filled
         sy = self._sy[oldest_first][:, oldest_first]
-        yy = self._yy[oldest_first][:, oldest_first]
+        ypy = self._ypy[oldest_first][:, oldest_first]
         r = sy.triu()
         sg = torch.mv(s, g).to(self._sy)[oldest_first].unsqueeze(1)
-        yg = torch.mv(y, g).to(self._sy)[oldest_first].unsqueeze(1)
+        ypg = torch.mv(y, pg).to(self._sy)[oldest_first].unsqueeze(1)
         u = torch.linalg.solve_triangular(r, sg, upper=True)
-        v = torch.diagonal(sy).unsqueeze(1) * u + self._gamma * (yy @ u - yg)
+        v = torch.diagonal(sy).unsqueeze(1) * u + self._gamma * (ypy @ u - ypg)
         a = torch.linalg.solve_triangular(r.T, v, upper=False)
         coefficients = torch.empty(2, filled, dtype=g.dtype, device=g.device)
-        coefficients[:, oldest_first] = torch.cat((a, -self._gamma * u), 1).T.to(g.dtype)
-        direction = g * (-self._gamma).to(g.dtype)
+        coefficients[:, oldest_first] = torch.cat((a, self._gamma * u), 1).T.to(g.dtype)
+        direction = pg.mul_((-self._gamma).to(g.dtype))
+        direction.addcmul_(self._p, torch.mv(y.T, coefficients[1]))
         direction.addmv_(s.T, coefficients[0], alpha=-1)
-        direction.addmv_(y.T, coefficients[1], alpha=-1)
         return direction
 
 
@@ -228,7 +245,8 @@ def minimize(
     Args:
         evaluate: loss terms and gradient at a picture.
         direction: a fresh `LBFGS` or `Adam`.
-        bounds: lowest and highest values, of a shape that the picture's broadcasts with. A picture that may leave the range of colors
+        bounds: lowest and highest values, of a shape that the picture's broadcasts with; equal where it shall stay as it is.
+            A picture that may leave the range of colors
             has to be clamped when it is finished, which undoes part of what was minimized: at 256×144 the loss of a first frame was
             444k before and 508k after it. Projected to the range at every step it is 446k, and stays so.
         report: called about every `report_every` seconds, and at the last iteration.

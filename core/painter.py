@@ -116,12 +116,15 @@ class Painter:
         )
         sides = () if matte is None else [side(matte, name) for name in self._styles.sides]
         start = start_picture(step, picture, earlier, seen, self.settings, noise, sides)
+        bounds = network_bounds(start)
         if objective.free is not None:
             start = torch.where(objective.free > 0, start, picture)
+            lowest, highest = (torch.where(objective.free > 0, bound, picture) for bound in bounds)
+            bounds = lowest, highest
         iterations = step.iterations if part is None or part.any() else 0
         direction = LBFGS(self.plan.history, weights.learning_rate) if weights.optimizer == "lbfgs" else Adam(weights.learning_rate)
         stop = StopRule(iterations, weights.tolerance, weights.tolerance_interval, *self._enough(step, seen, level))
-        result = minimize(objective, start, direction, stop, bounds=network_bounds(start), report=report, check=check)
+        result = minimize(objective, start, direction, stop, bounds=bounds, report=report, check=check)
         following = levels.following(level, result.terms, is_enough=result.is_enough, is_start=result.iterations <= 1)
         warped = array(seen[step.previous].warped) if step.previous in seen else None
         return Painted(array(result.image), result.iterations, Objective.losses(result.terms), array(start), warped, following)
@@ -154,9 +157,7 @@ class Painter:
         if not step.held_to:
             return []
         masks = long_term([seen[index].trusted for index in step.held_to], self.settings.combine)
-        return [
-            Temporal(seen[index].warped, plane(mask, self.plan.torch_device)) for index, mask in zip(step.held_to, masks, strict=True)
-        ]
+        return [Temporal(seen[index].warped, plane(mask, self.plan.torch_device)) for index, mask in zip(step.held_to, masks, strict=True)]
 
 
 def _weighted(layers: Sequence[str], weights: Sequence[float]) -> dict[str, float]:
