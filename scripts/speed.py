@@ -36,6 +36,8 @@ from torch import Tensor
 from core import weights
 from core.devices import DeviceError, Plan, choose, configure
 from core.files import write_json
+from core.frames import FrameError
+from core.painter import Painted
 from core.pictures import tensor
 from core.settings import Settings, make_settings
 
@@ -83,7 +85,7 @@ class Effort:
 
 
 FULL = Effort()
-QUICK = Effort(limits=(150, 100), matrix=2048, large=())
+QUICK = Effort(limits=(120, 60), job_iterations=4, matrix=2048, large=())
 
 
 class Bench:
@@ -133,7 +135,7 @@ class Bench:
     def whole(self, trajectories: Sequence[Trajectory], seconds: Sequence[Spread]) -> tuple[list[Whole], Spread]:
         """Each frame by each engine's own stop rule; and the seconds of an evaluation with its step in the first."""
         found, steps = [], []
-        previous = None
+        previous: Painted | None = None
         self.engine.warm_up()
         for index, (reference, one) in enumerate(zip(trajectories, seconds, strict=True)):
             self._say(f"{self.shot.title}: frame {index + 1}")
@@ -141,7 +143,7 @@ class Bench:
             painted = runs[0].painted
             if index == 0:
                 steps = [run.optimizing / max(run.painted.iterations, 1) for run in runs]
-            frame = framed(self.shot, index, previous and previous.rgb, self._device)
+            frame = framed(self.shot, index, previous.rgb if previous else None, self._device)
             loss = self._loss(tensor(painted.rgb, self._device), frame)
             found.append(
                 Whole(
@@ -248,9 +250,9 @@ def measure(
         evaluations.append(bench.evaluation(with_step, seconds[0]))
     say("a job")
     return Findings(
-        device, machine(plan), plan.as_dict(), command, effort.limits if effort.is_cut else None, whole, races, evaluations,
+        plan.device, machine(plan), plan.as_dict(), command, effort.limits if effort.is_cut else None, whole, races, evaluations,
         outside=outside(film, style, device, effort),
-        rate=None if device == "cpu" else rate(film, style, device, effort),
+        rate=None if plan.device == "cpu" else rate(film, style, device, effort),
         memory=_large(effort, say),
     )  # fmt: skip
 
@@ -348,9 +350,12 @@ def main() -> int:
     command = " ".join(["python3 scripts/benchmark.py speed", *options])
     try:
         found = measure(listed, _film(asked, effort, listed), asked.style, asked.device, effort, asked.cache, say, command)
-    except DeviceError as problem:
+    except (DeviceError, FrameError) as problem:
         say(str(problem))
         return 2
+    except weights.WeightsError as problem:
+        say(str(problem))
+        return 1
     text = markdown(found)
     print(text)
     if asked.output:

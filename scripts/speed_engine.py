@@ -78,7 +78,7 @@ class Engine:
 
     def warm_up(self) -> None:
         """Let what is made once a job be made."""
-        self._paint(0, None, None, iterations=2)
+        self._paint(0, iterations=2)
 
     def paint(self, index: int, previous: Painted | None) -> Run:
         """A frame by the engine's own stop rule, after its own result before."""
@@ -93,7 +93,7 @@ class Engine:
 
         begun = self.clock()
         with around_minimize(timed):
-            painted = self._paint(index, None if previous is None else previous.rgb, previous and previous.level)
+            painted = self._paint(index, previous.rgb, previous.level) if previous else self._paint(index)
         return Run(painted, self.clock() - begun, inside)
 
     def race(self, index: int, previous: Array | None, limit: int, after: Callable[[int, Tensor], bool], *, bounded: bool) -> None:
@@ -121,7 +121,7 @@ class Engine:
             return minimize(watch, *arguments, **(named if bounded else {**named, "bounds": None}))
 
         with around_minimize(watched), suppress(_Reached):
-            self._paint(index, previous, None, iterations=limit)
+            self._paint(index, previous, iterations=limit)
 
     def objective(self, index: int, previous: Array | None) -> tuple[Evaluate, Tensor]:
         """What the optimizer is given for a frame: the objective and the start."""
@@ -132,10 +132,10 @@ class Engine:
             return minimize(*arguments, **named)
 
         with around_minimize(kept):
-            self._paint(index, previous, None, iterations=1)
+            self._paint(index, previous, iterations=1)
         return given[0], given[1]
 
-    def _paint(self, index: int, previous: Array | None, level: float | None, iterations: int | None = None) -> Painted:
+    def _paint(self, index: int, previous: Array | None = None, level: float | None = None, iterations: int | None = None) -> Painted:
         step: Step = self._steps[index]
         if iterations is not None:
             step = replace(step, iterations=iterations)

@@ -117,7 +117,7 @@ def _features_timed(clock: Clock) -> Iterator[list[float]]:
         seconds.append(clock() - begun)
         return found
 
-    Painter._content_targets = timed  # type: ignore[method-assign]
+    Painter._content_targets = timed  # type: ignore[assignment, method-assign]
     try:
         yield seconds
     finally:

@@ -380,12 +380,18 @@ def _rate(found: Findings) -> Iterator[str]:
 
 
 def _memory(found: Findings) -> Iterator[str]:
-    for title, rows in found.memory.items():
-        if isinstance(rows, list) and rows:
-            if title == next(iter(found.memory)):
-                yield "## Memory and large frames"
-            yield title[:1].upper() + title[1:].replace("_", " ") + ":"
-            yield grid([name.replace("_", " ") for name in rows[0]], [[_value(value) for value in row.values()] for row in rows])
+    if not found.memory:
+        return
+    yield "## Memory and large frames"
+    tables = {
+        title: rows for title, rows in found.memory.items() if isinstance(rows, list | tuple) and rows and isinstance(rows[0], Mapping)
+    }
+    alone = [f"- {_words(title)}: {_value(value)}" for title, value in found.memory.items() if title not in tables]
+    if alone:
+        yield "\n".join(alone)
+    for title, rows in tables.items():
+        yield f"{_words(title).capitalize()}:"
+        yield grid([_words(name) for name in rows[0]], [[_value(value) for value in row.values()] for row in rows])
 
 
 def _tried() -> Iterator[str]:
@@ -404,6 +410,10 @@ def _made(found: Findings) -> Iterator[str]:
 
 def _bytes(count: int | None) -> str:
     return "–" if count is None else f"{count / 1e9:.2f} GB"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _value(value: Any) -> str:
