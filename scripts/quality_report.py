@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["FULL", "ROWS", "Check", "Estimate", "Figures", "Findings", "Objective", "Uncovered", "checks", "markdown"]
+__all__ = ["FULL", "ROWS", "Check", "Estimate", "Figures", "Findings", "Objective", "Uncovered", "checks", "grid", "markdown"]
 
 ROWS = {
     "full-dis": "full method, DIS",
@@ -248,7 +248,7 @@ def _table(found: Findings) -> Iterator[str]:
             lines.append([title, *(_cell(cells.get(scene)) for scene in found.scenes)])
     if found.untouched:
         lines.append(["*the untouched shot*", *(_error(found.untouched.get(scene)) for scene in found.scenes)])
-    yield _grid(["", *found.scenes.values()], lines)
+    yield grid(["", *found.scenes.values()], lines)
     reasons = {(ROWS[row], one.reason) for row, cells in found.table.items() for one in cells.values() if one.reason}
     for title, reason in sorted(reasons):
         yield f"– {title}: {reason}"
@@ -264,7 +264,7 @@ def _checks(found: Findings) -> Iterator[str]:
     listed = checks(found)
     if listed:
         yield "## What is required of it"
-        yield _grid(
+        yield grid(
             ["", "found", "required", ""],
             [[one.text, one.figure, one.limit, "holds" if one.holds else "**does not hold**"] for one in listed],
         )
@@ -275,29 +275,29 @@ def _study_tables(found: Findings) -> Iterator[str]:
         names = [scene for scene in found.scenes if any(scene in cells for cells in found.long_range.values())]
         yield "## Over a long range"
         yield _LONG_RANGE
-        yield _grid(
+        yield grid(
             ["", *(found.scenes[name] for name in names)],
             [[ROWS[row], *(_error(cells.get(name)) for name in names)] for row, cells in found.long_range.items()],
         )
     if found.reappearance:
         yield "## An object that was hidden"
         yield _HIDDEN
-        yield _grid(["earlier frames", "error"], [[f"{{{name}}}", _error(value)] for name, value in found.reappearance.items()])
+        yield grid(["earlier frames", "error"], [[f"{{{name}}}", _error(value)] for name, value in found.reappearance.items()])
     if found.border:
         yield "## Contrast at the borders"
         yield _BORDER
-        yield _grid(["", "contrast kept"], [[name, f"{value:.3f}"] for name, value in found.border.items()])
+        yield grid(["", "contrast kept"], [[name, f"{value:.3f}"] for name, value in found.border.items()])
     if found.uncovered:
         yield "## What uncovered areas start from"
         yield _UNCOVERED
-        yield _grid(
+        yield grid(
             ["", "temporal error", "style loss", "content loss (thousands)"],
             [[name, _error(one.temporal), f"{one.style:.0f}", f"{one.content / 1000:.1f}"] for name, one in found.uncovered.items()],
         )
     if found.estimators:
         yield "## Optical flow"
         yield "Mean end-point error in pixels over pixels that both frames show, and the time per pair."
-        yield _grid(
+        yield grid(
             ["", *found.scenes.values()],
             [[name, *(_estimate(cells.get(scene)) for scene in found.scenes)] for name, cells in found.estimators.items()],
         )
@@ -305,7 +305,7 @@ def _study_tables(found: Findings) -> Iterator[str]:
     if found.objective:
         yield "## The objective"
         yield _OBJECTIVE
-        yield _grid(
+        yield grid(
             ["", "total", "content", "style", "temporal", "total variation"],
             [[name, *(f"{value / 1000:.1f}" for value in vars(one).values())] for name, one in found.objective.items()],
         )
@@ -361,5 +361,6 @@ def _error(value: float | None) -> str:
     return f"{scaled:.0f}" if scaled >= 100 else f"{scaled:.1f}" if scaled >= 10 else f"{scaled:.2f}"
 
 
-def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))

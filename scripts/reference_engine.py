@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -41,12 +43,17 @@ class Frame:
 
 @dataclass(frozen=True)
 class Point:
-    """Where the optimizer stands after `evaluations`: the loss of the last, the picture it was of, and the seconds since the start."""
+    """Where the optimizer stands after `evaluations`: the loss of the last, the picture it was of, and the seconds since the start.
+
+    `state` gives what `ReferenceEngine.paint` goes on from, unless this `is_last`.
+    """
 
     evaluations: int
     loss: float
     picture: Tensor
     seconds: float
+    is_last: bool
+    state: Callable[[], dict[str, Any]]
 
 
 class ReferenceEngine:
@@ -59,6 +66,7 @@ class ReferenceEngine:
 
     def __init__(self, weights: Mapping[str, Tensor], style: Tensor) -> None:
         self._network, self._taps = _network(weights)
+        self._network.to(style.device)
         with torch.no_grad():
             self._grams = {name: _gram(features) for name, features in self._features(style).items() if name in STYLE_LAYERS}
 
@@ -79,10 +87,10 @@ class ReferenceEngine:
         with torch.no_grad():
             return self._features(frame.content)[CONTENT_LAYER]
 
-    def paint(self, frame: Frame, iterations: int) -> Iterator[Point]:
-        """Every evaluation on the way; ends by the stop rule."""
+    def paint(self, frame: Frame, iterations: int, state: Mapping[str, Any] | None = None) -> Iterator[Point]:
+        """Every evaluation on the way, or those that follow `state`; ends by the stop rule."""
         content = self.content_features(frame)
-        picture = frame.start.clone().requires_grad_()
+        picture = (state["picture"].to(frame.start) if state else frame.start).clone().requires_grad_()
         # One evaluation a step; what the optimizer remembers stays from step to step.
         optimizer = torch.optim.LBFGS([picture], lr=1.0, max_iter=1, history_size=HISTORY, tolerance_grad=0.0, tolerance_change=0.0)
 
@@ -92,15 +100,24 @@ class ReferenceEngine:
             loss.backward()  # type: ignore[no-untyped-call]
             return loss
 
-        begun, before = time.perf_counter(), math.nan
-        for evaluation in range(1, iterations + 1):
+        done, before, is_last = 0, math.nan, False
+        if state:
+            optimizer.load_state_dict(deepcopy(state["optimizer"]))
+            done, before = state["evaluations"], state["before"]
+
+        def now() -> dict[str, Any]:
+            return {"picture": picture.detach(), "optimizer": optimizer.state_dict(), "evaluations": done, "before": before}
+
+        begun = time.perf_counter()
+        while not is_last:
             here = picture.detach().clone()
             loss = optimizer.step(evaluate).item()
-            yield Point(evaluation, loss, here, time.perf_counter() - begun)
-            if evaluation % INTERVAL == 0:
-                if evaluation >= 2 * INTERVAL and abs(before - loss) < TOLERANCE * abs(before):
-                    return
+            done += 1
+            is_last = done == iterations
+            if done % INTERVAL == 0:
+                is_last = is_last or (done >= 2 * INTERVAL and abs(before - loss) < TOLERANCE * abs(before))
                 before = loss
+            yield Point(done, loss, here, time.perf_counter() - begun, is_last, now)
 
     def _features(self, picture: Tensor) -> dict[str, Tensor]:
         found = {}

@@ -1,0 +1,420 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the benchmark of speed has found: against what is required, and everything as Markdown and JSON."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from quality_report import Check, grid
+
+__all__ = ["FACTORS", "Evaluation", "Findings", "Outside", "Race", "Rate", "Spread", "Whole", "checks", "markdown"]
+
+FACTORS = (1.05, 1.01, 1.003)
+"""Of the reference's final loss: what both engines race to."""
+TRIED = Path(__file__).with_name("speed_tried.md")
+"""What was tried and did not pay, in words."""
+
+_FIRST, _LATER, _EQUAL = 8, 20, 5
+_LOSS = 1.005
+_CONVOLUTIONS = {"cpu": 2.0, "cuda": 2.5}
+_OUTSIDE_MS, _OUTSIDE_SHARE = 50, 0.1
+_RATE = 10
+_FAST_CPU = {"amx_bf16", "avx512_bf16"}
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The median of what was measured more than once, and the range."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        return cls(statistics.median(values), min(values), max(values))
+
+    def __mul__(self, factor: float) -> Spread:
+        return Spread(self.median * factor, self.low * factor, self.high * factor)
+
+    def text(self, digits: int = 2) -> str:
+        return f"{self.median:.{digits}f} ({self.low:.{digits}f}–{self.high:.{digits}f})"
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A frame, counted from 1, that each engine painted by its own stop rule and after its own result before; losses in float32.
+
+    The reference's optimizer knows no range of colors: what it ends with is clamped when it is delivered, which changes the loss.
+    """
+
+    shot: str
+    frame: int
+    evaluations: int
+    seconds: Spread
+    loss: float
+    terms: Mapping[str, float]
+    """As the engine has them, in its own precision."""
+    reference_evaluations: int
+    reference_seconds: Spread
+    reference_loss: float
+    reference_unclamped: float
+
+    @property
+    def speedup(self) -> float:
+        return self.reference_seconds.median / self.seconds.median
+
+
+@dataclass(frozen=True)
+class Race:
+    """The time to `factor` times the reference's final loss, from the same start; without evaluations where it was not reached.
+
+    `delivered` says which loss: of the pictures within the range of colors, or of what the optimizers see where neither knows a range.
+    """
+
+    shot: str
+    frame: int
+    factor: float
+    delivered: bool
+    reference_evaluations: int
+    reference_seconds: Spread
+    evaluations: int | None = None
+    seconds: Spread | None = None
+
+    @property
+    def speedup(self) -> float:
+        """0 where it was not reached."""
+        return self.reference_seconds.median / self.seconds.median if self.seconds else 0.0
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Seconds of one evaluation at the size of a shot, its convolutions' alone, and the memory that painting takes at most."""
+
+    shot: str
+    objective: Spread
+    with_step: Spread
+    reference: Spread
+    forward: float
+    backward: float
+    operations: float
+    peak_rate: float
+    memory: int | None
+    reference_memory: int | None
+
+    @property
+    def convolutions(self) -> float:
+        return self.forward + self.backward
+
+    @property
+    def ratio(self) -> float:
+        """The optimizer's step included."""
+        return self.with_step.median / self.convolutions
+
+    @property
+    def peak_share(self) -> float:
+        return self.operations / (self.with_step.median * self.peak_rate)
+
+
+@dataclass(frozen=True)
+class Outside:
+    """A job's time outside of the optimizer, in ms a frame, while reading, flow, masks and writing overlap with it."""
+
+    size: tuple[int, int]
+    frames: int
+    iterations: int
+    milliseconds: Spread
+    features: Spread
+    """The network's pass over the content, not contained in `milliseconds`."""
+    start: float
+    """Seconds until the first evaluation, once a job."""
+    share: float
+    """Of the wall time from the first evaluation on."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A job's frames a second on a GPU, and the floor of operations and bytes."""
+
+    size: tuple[int, int]
+    frames: int
+    iterations: float
+    """Mean of the later frames."""
+    per_second: float
+    floor: float
+    """Seconds of an evaluation at the device's peak rates."""
+    share: float
+    """Of what the floor would allow."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All figures, as far as they are there."""
+
+    device: str = "cpu"
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    command: str = ""
+    limits: tuple[int, int] | None = None
+    """Of the reference's iterations where its trajectories were cut, first and later."""
+    whole: Sequence[Whole] = ()
+    races: Sequence[Race] = ()
+    evaluations: Sequence[Evaluation] = ()
+    outside: Outside | None = None
+    rate: Rate | None = None
+    memory: Mapping[str, Any] = field(default_factory=dict)
+    """As scripts/speed_memory.py gives it."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """What is judged by one number each, the least of all shots and frames; then everything."""
+        first, later = ([one.speedup for one in self.whole if (one.frame == 1) is is_first] for is_first in (True, False))
+        memories = [one.memory for one in self.evaluations if one.memory is not None]
+        return {
+            "first_frame_speedup": min(first, default=None),
+            "later_frame_speedup": min(later, default=None),
+            "equal_loss_speedup": {f"{factor:g}": least_speedup(self.races, factor, delivered=True) for factor in FACTORS},
+            "equal_loss_speedup_unclamped": {f"{factor:g}": least_speedup(self.races, factor, delivered=False) for factor in FACTORS},
+            "seconds_per_evaluation": self.evaluations[0].with_step.median if self.evaluations else None,
+            "convolution_ratio": max((one.ratio for one in self.evaluations), default=None),
+            "peak_memory_bytes": max(memories, default=None),
+            "outside_optimizer_ms_per_frame": self.outside.milliseconds.median if self.outside else None,
+            **asdict(self),
+            "checks": [asdict(check) for check in checks(self)],
+        }
+
+
+def least_speedup(races: Sequence[Race], factor: float, *, delivered: bool) -> float | None:
+    """Over all shots and frames."""
+    return min((one.speedup for one in races if one.factor == factor and one.delivered is delivered), default=None)
+
+
+def checks(found: Findings) -> list[Check]:
+    """The requirements that can be judged by the figures that are there."""
+    return [*_whole_checks(found), *_race_checks(found), *_evaluation_checks(found), *_job_checks(found)]
+
+
+def _whole_checks(found: Findings) -> Iterator[Check]:
+    for is_first, required in ((True, _FIRST), (False, _LATER)):
+        frames = [one for one in found.whole if (one.frame == 1) is is_first]
+        if not frames:
+            continue
+        name = "first frame" if is_first else "later frames"
+        least = min(one.speedup for one in frames)
+        yield Check(f"{name}, each engine by its own stop rule: times sooner, the least", f"{least:.1f}", f"at least {required}",
+                    least >= required)  # fmt: skip
+        for kind in ("reference_loss", "reference_unclamped"):
+            worst = max(one.loss / getattr(one, kind) for one in frames)
+            said = "as delivered" if kind == "reference_loss" else "before it is clamped"
+            yield Check(f"{name}: loss over the reference engine's {said}, the highest", f"{worst:.4f}", f"at most {_LOSS}", worst <= _LOSS)
+
+
+def _race_checks(found: Findings) -> Iterator[Check]:
+    for delivered in (True, False):
+        for factor in FACTORS:
+            least = least_speedup(found.races, factor, delivered=delivered)
+            if least is None:
+                continue
+            said = "pictures as delivered" if delivered else "no range of colors"
+            figure = f"{least:.1f}" if least else "not reached"
+            text = f"to {factor:g} times the reference's final loss ({said}): times sooner, the least"
+            yield Check(text, figure, f"at least {_EQUAL}", least >= _EQUAL)
+
+
+def _evaluation_checks(found: Findings) -> Iterator[Check]:
+    limit = _CONVOLUTIONS.get(found.device.partition(":")[0])
+    if found.evaluations and limit:
+        worst = max(one.ratio for one in found.evaluations)
+        yield Check("an evaluation over the sum of its convolutions alone, the highest", f"{worst:.2f}", f"at most {limit:g}",
+                    worst <= limit)  # fmt: skip
+
+
+def _job_checks(found: Findings) -> Iterator[Check]:
+    if found.outside and found.device == "cpu":
+        spent = found.outside.milliseconds.median
+        yield Check("outside the optimizer", f"{spent:.0f} ms a frame", f"at most {_OUTSIDE_MS} ms", spent <= _OUTSIDE_MS)
+    elif found.outside:
+        share = found.outside.share
+        yield Check("outside the optimizer", f"{100 * share:.1f} % of the time", "at most 10 %", share <= _OUTSIDE_SHARE)
+    if found.rate:
+        yield Check("frames a second", f"{found.rate.per_second:.1f}", f"at least {_RATE}", found.rate.per_second >= _RATE)
+
+
+def markdown(found: Findings) -> str:
+    """Everything, for docs/performance.md and to be read on a terminal."""
+    parts = [_INTRODUCTION, *_limits(found), *_checks(found), *_whole(found), *_races(found), *_evaluations(found), *_outside(found),
+             *_rate(found), *_memory(found), *_tried(), *_made(found)]  # fmt: skip
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+_INTRODUCTION = """
+# Performance
+
+Made by `python3 scripts/benchmark.py speed`, which paints the same frames with this engine and with a reference engine, side by side in
+one run. The **reference engine** (scripts/reference_engine.py) is the same objective in plain PyTorch: float32, autograd,
+`torch.optim.LBFGS` with a history of 100 and no line search, and the stop rule and numbers of iterations of the paper's program. All
+losses are evaluated in float32 by the reference engine's own code, for both engines alike.
+
+The reference's trajectories are computed once and kept. Its seconds are the number of its evaluations times the seconds of one, which
+are measured again in every run, over 20 evaluations early in a frame, when its history is short: in its favor. This engine's
+seconds are those of painting three times. Figures are medians, with the lowest and the highest in brackets.
+"""
+
+
+def _limits(found: Findings) -> Iterator[str]:
+    if found.limits:
+        yield (
+            f"**A quick run:** one shot at a smaller size, and the reference's trajectories are cut after {found.limits[0]} evaluations "
+            f"of the first frame and {found.limits[1]} of a later one, before it would have stopped by itself. The ratios say little."
+        )
+
+
+def _checks(found: Findings) -> Iterator[str]:
+    if listed := checks(found):
+        yield "## What is required of it"
+        if found.device == "cpu" and not _FAST_CPU & {*found.machine.get("features", ())}:
+            yield "This processor has neither AMX nor AVX512-BF16, for which the ratios are required."
+        rows = [[one.text, one.figure, one.limit, "holds" if one.holds else "**does not hold**"] for one in listed]
+        yield grid(["", "found", "required", ""], rows)
+
+
+def _whole(found: Findings) -> Iterator[str]:
+    if found.whole:
+        yield "## A whole frame"
+        yield _WHOLE
+        rows = [
+            [f"{one.shot}, frame {one.frame}", f"{one.evaluations}", one.seconds.text(), f"{one.reference_evaluations}",
+             one.reference_seconds.text(), f"**{one.speedup:.1f}**", f"{one.loss / one.reference_loss:.4f}",
+             f"{one.loss / one.reference_unclamped:.4f}"]
+            for one in found.whole
+        ]  # fmt: skip
+        yield grid(["", "evaluations", "seconds", "reference's evaluations", "reference's seconds", "times sooner",
+                    "loss over its delivered", "loss over its unclamped"], rows)  # fmt: skip
+
+
+_WHOLE = """
+Each engine with its own defaults, by its own stop rule, each later frame after the engine's own result before. The reference lets
+its optimizer leave the range of colors and clamps what it delivers; both of its losses are compared with ours of what is delivered.
+"""
+
+
+def _races(found: Findings) -> Iterator[str]:
+    for delivered, text in ((True, _DELIVERED), (False, _UNCLAMPED)):
+        races = [one for one in found.races if one.delivered is delivered]
+        if not races:
+            continue
+        if delivered:
+            yield "## The time to equal loss"
+        yield text
+        rows = [
+            [f"{one.shot}, frame {one.frame}", f"{one.factor:g}", *_reached(one), f"{one.reference_evaluations}",
+             one.reference_seconds.text(), f"**{one.speedup:.1f}**" if one.seconds else "not reached"]
+            for one in races
+        ]  # fmt: skip
+        yield grid(["", "times its final loss", "evaluations", "seconds", "reference's evaluations", "reference's seconds", "times sooner"],
+                   rows)  # fmt: skip
+
+
+def _reached(race: Race) -> tuple[str, str]:
+    return (f"{race.evaluations}", race.seconds.text()) if race.seconds else ("–", "–")
+
+
+_DELIVERED = """
+From the same start, held to the same earlier result (the reference's) with the same mask, no stop rule. First the loss of the pictures
+as they are delivered, within the range of colors, against that of what the reference delivers.
+"""
+_UNCLAMPED = """
+Then the bare optimizers: neither knows a range of colors, and the loss is that of the picture as it is.
+"""
+
+
+def _evaluations(found: Findings) -> Iterator[str]:
+    if found.evaluations:
+        yield "## One evaluation"
+        yield _EVALUATION
+        rows = [
+            [one.shot, one.objective.text(3), one.with_step.text(3), one.reference.text(3), f"{one.forward:.3f} + {one.backward:.3f}",
+             f"**{one.ratio:.2f}**", f"{one.peak_rate / 1e9:.0f} GFLOP/s", f"{100 * one.peak_share:.0f} %"]
+            for one in found.evaluations
+        ]  # fmt: skip
+        yield grid(["", "seconds", "with the step", "reference's", "convolutions alone", "ratio", "peak", "share"], rows)
+        memories = [
+            [one.shot, _bytes(one.memory), _bytes(one.reference_memory)] for one in found.evaluations if one.memory or one.reference_memory
+        ]
+        if memories:
+            yield "The most memory that a process has had that painted until its history was full:"
+            yield grid(["", "ours", "reference's"], memories)
+
+
+_EVALUATION = """
+An evaluation of the objective and its gradient, and the same with the optimizer's step that follows, as in a painted frame. Beside it
+the convolutions alone, forward and the gradient of the input, each layer at its real size, in the better order of memory and in the
+same precision. The peak is that of a large matrix product in this precision, the share that of the convolutions' operations.
+"""
+
+
+def _outside(found: Findings) -> Iterator[str]:
+    if one := found.outside:
+        yield "## Outside the optimizer"
+        yield (
+            f"A job of {one.frames} frames at {one.size[0]}×{one.size[1]}, {one.iterations} iterations a frame, from files to files: "
+            f"from the end of one frame's optimization to the beginning of the next {one.milliseconds.text(0)} ms. Reading, flow, masks "
+            f"and writing overlap with the optimizer. Not counted is the network's pass over the content, {one.features.text(0)} ms, "
+            f"which is a part of the objective, and what is done once: {one.start:.1f} s until the first evaluation."
+        )
+
+
+def _rate(found: Findings) -> Iterator[str]:
+    if one := found.rate:
+        yield "## Frames a second"
+        yield (
+            f"A job of {one.frames} frames at {one.size[0]}×{one.size[1]} with the default preset: **{one.per_second:.2f} frames a "
+            f"second**, {one.iterations:.0f} iterations for a later frame. An evaluation of nothing but the convolutions' operations and "
+            f"bytes, at the device's measured peaks, would take {1000 * one.floor:.2f} ms; the job reaches {100 * one.share:.0f} % of "
+            "that floor's rate."
+        )
+
+
+def _memory(found: Findings) -> Iterator[str]:
+    if not found.memory:
+        return
+    yield "## Memory and large frames"
+    tables = {
+        title: rows for title, rows in found.memory.items() if isinstance(rows, list | tuple) and rows and isinstance(rows[0], Mapping)
+    }
+    alone = [f"- {_words(title)}: {_value(value)}" for title, value in found.memory.items() if title not in tables]
+    if alone:
+        yield "\n".join(alone)
+    for title, rows in tables.items():
+        yield f"{_words(title).capitalize()}:"
+        yield grid([_words(name) for name in rows[0]], [[_value(value) for value in row.values()] for row in rows])
+
+
+def _tried() -> Iterator[str]:
+    yield "## What was tried and did not pay"
+    yield TRIED.read_text("utf-8")
+
+
+def _made(found: Findings) -> Iterator[str]:
+    yield "## How it was made"
+    lines = [f"- {name}: {', '.join(value) if isinstance(value, list | tuple) else value}" for name, value in found.machine.items()]
+    lines.append(f"- device: {found.device}")
+    lines += [f"- plan: {', '.join(f'{name} {value}' for name, value in found.plan.items())}"] if found.plan else []
+    lines += [f"- command: `{found.command}`"] if found.command else []
+    yield "\n".join(lines)
+
+
+def _bytes(count: int | None) -> str:
+    return "–" if count is None else f"{count / 1e9:.2f} GB"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _value(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
