@@ -73,5 +73,8 @@ def _looks(content: Array, half: int) -> Array:
 def _nearest(borrowers: Array, lenders: Array) -> NDArray[np.intp]:
     """Index of the nearest lender of each borrower, a few borrowers at a time to bound the memory."""
     return np.concatenate(
-        [np.square(some[:, None] - lenders[None]).sum(2).argmin(1) for some in np.array_split(borrowers, max(len(borrowers) // 64, 1))]
+        [
+            np.square(some[:, None] - lenders[None]).sum(2).argmin(1)
+            for some in np.array_split(borrowers, max(len(borrowers) // 64, 1))
+        ]
     )

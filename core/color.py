@@ -90,7 +90,9 @@ def display_from_linear(frame: Frame) -> DisplayImage:
     return DisplayImage(rgb, frame.alpha, frame.rgb, int(over.sum()))
 
 
-def linear_from_display(rgb: NDArray[np.floating], source: DisplayImage, highlights: Literal["clip", "keep"] = "clip") -> Array:
+def linear_from_display(
+    rgb: NDArray[np.floating], source: DisplayImage, highlights: Literal["clip", "keep"] = "clip"
+) -> Array:
     """The scene-linear frame to deliver, with the alpha of its source.
 
     Args:

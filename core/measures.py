@@ -105,7 +105,9 @@ class Critic:
         """The weighted terms that a frame minimizes, with their total."""
         settings, target = self._settings, self._features(content)
         temporal = [
-            Temporal(warp(_tensor(one.result), torch.from_numpy(one.flow).permute(2, 0, 1)[None]), torch.from_numpy(one.mask)[None, None])
+            Temporal(
+                warp(_tensor(one.result), torch.from_numpy(one.flow).permute(2, 0, 1)[None]), torch.from_numpy(one.mask)[None, None]
+            )
             for one in held
         ]
         objective = Objective(

@@ -246,9 +246,9 @@ def minimize(
         evaluate: loss terms and gradient at a picture.
         direction: a fresh `LBFGS` or `Adam`.
         bounds: lowest and highest values, of a shape that the picture's broadcasts with; equal where it shall stay as it is.
-            A picture that may leave the range of colors
-            has to be clamped when it is finished, which undoes part of what was minimized: at 256×144 the loss of a first frame was
-            444k before and 508k after it. Projected to the range at every step it is 446k, and stays so.
+            A picture that may leave the range of colors has to be clamped when it is finished, which undoes part of what was
+            minimized: at 256×144 the loss of a first frame was 444k before and 508k after it. Projected to the range at every step
+            it is 446k, and stays so.
         report: called about every `report_every` seconds, and at the last iteration.
         check: called before every evaluation; may raise `Cancelled`.
 
