@@ -7,14 +7,14 @@ Only the layers up to the deepest one asked for are built. Convolutions keep the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["CHANNELS", "MIN_SIZE", "VGG", "layers", "shape"]
+__all__ = ["CHANNELS", "MIN_SIZE", "VGG", "Block", "Strip", "layers", "shape", "strips"]
 
 CHANNELS = (64, 128, 256, 512, 512)
 """Output channels of the five blocks."""
@@ -37,11 +37,75 @@ def shape(layer: str) -> tuple[int, int, int, int]:
     return CHANNELS[block - 1], inputs, 3, 3
 
 
+class Strip(NamedTuple):
+    """Rows of a layer that are computed at a time: the `inner` ones, from the `outer` ones, in which they are those at `crop`."""
+
+    inner: slice
+    outer: slice
+    crop: slice
+
+
+def strips(height: int, rows: int, halo: int) -> Iterator[Strip]:
+    """Equal parts of `height` rows, of about `rows` each, with the `halo` on either side that they depend on; 0 rows are all.
+
+    Inner rows begin at even ones, so that the poolings of all strips are those of the whole layer.
+    """
+    count = max(min(round(height / rows), height // 2), 1) if rows else 1
+    ends = [*(height * index // (2 * count) * 2 for index in range(count)), height]
+    for top, bottom in zip(ends, ends[1:], strict=False):
+        outer = slice(max(top - halo, 0), min(bottom + halo, height))
+        yield Strip(slice(top, bottom), outer, slice(top - outer.start, bottom - outer.start))
+
+
 class _Convolution(NamedTuple):
     name: str  # of its rectified output, "relu1_1"
     weight: Tensor
     bias: Tensor
-    pool: bool  # whether the input is pooled first
+
+
+class Block:
+    """Convolutions of one resolution, and the pooling that follows unless the block is the last.
+
+    Args:
+        names: the rectified layers to give.
+    """
+
+    def __init__(self, names: Collection[str], pool: Callable[[Tensor, int], Tensor]) -> None:
+        self.convolutions: list[_Convolution] = []
+        self.is_last = True
+        self._names, self._pool = names, pool
+
+    @property
+    def names(self) -> list[str]:
+        """The layers that it gives, in order."""
+        return [one.name for one in self.convolutions if one.name in self._names]
+
+    def __call__(self, x: Tensor, crop: slice | None = None) -> tuple[dict[str, Tensor], Tensor]:
+        """Features (B, C, H, W) by name, and what goes on to the next block: no rows of the last; of a `crop` of the rows where one is given."""
+        features: dict[str, Tensor] = {}
+        x = x.to(self.convolutions[0].weight.dtype, memory_format=torch.channels_last)
+        for name, weight, bias in self.convolutions:
+            # In place: a convolution with frozen weights needs its input and output for nothing but the rectifier.
+            x = F.conv2d(x, weight, bias, padding=1).relu_()
+            if name in self._names:
+                features[name] = x if crop is None else x[:, :, crop]
+        if self.is_last:
+            return features, x[:, :, :0]
+        return features, self._pool(x if crop is None else x[:, :, crop], 2)
+
+    def strips(self, x: Tensor, rows: int) -> Iterator[Strip]:
+        """The strips of an input in which the block can be computed. Every convolution depends on one row more on either side."""
+        return strips(x.shape[2], rows, len(self.convolutions))
+
+    def sweep(self, x: Tensor, rows: int, visit: Callable[[str, slice, Tensor], None]) -> Tensor:
+        """What goes on to the next block, computed in strips; `visit` gets the features of each strip, their layer and their rows."""
+        parts = []
+        for strip in self.strips(x, rows):
+            features, part = self(x[:, :, strip.outer], strip.crop)
+            for name, values in features.items():
+                visit(name, strip.inner, values)
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else torch.cat(parts, 2)
 
 
 class VGG:
@@ -59,9 +123,9 @@ class VGG:
     ) -> None:
         self.names = frozenset(names)
         self.device, self.dtype = device, dtype
-        self._pool = F.max_pool2d if pooling == "max" else F.avg_pool2d
-        self._convolutions: list[_Convolution] = []
-        wanted, block = set(names), "1"
+        pool = F.max_pool2d if pooling == "max" else F.avg_pool2d
+        self.blocks: list[Block] = []
+        wanted, number = set(names), ""
         for key in weights:
             if not wanted:
                 break
@@ -71,21 +135,27 @@ class VGG:
             weight = weights[key].to(device, dtype).contiguous(memory_format=torch.channels_last)
             bias = weights[f"{name}.bias"].to(device, dtype)
             rectified = name.replace("conv", "relu")
-            self._convolutions.append(_Convolution(rectified, weight, bias, pool=name[4] != block))
-            block = name[4]
+            if name[4] != number:
+                if self.blocks:
+                    self.blocks[-1].is_last = False
+                self.blocks.append(Block(self.names, pool))
+                number = name[4]
+            self.blocks[-1].convolutions.append(_Convolution(rectified, weight, bias))
             wanted.discard(rectified)
         if wanted:
             raise ValueError(f"the network has no layer {', '.join(sorted(wanted))}")
 
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
         """Features (B, C, H', W') by name of an `image` (B, 3, H, W), RGB 0..255 minus the mean, in the order of the layers."""
-        x = image.to(self.dtype, memory_format=torch.channels_last)
-        features: dict[str, Tensor] = {}
-        for name, weight, bias, pool in self._convolutions:
-            if pool:
-                x = self._pool(x, 2)
-            # In place: a convolution with frozen weights needs its input and output for nothing but the rectifier.
-            x = F.conv2d(x, weight, bias, padding=1).relu_()
-            if name in self.names:
-                features[name] = x
+        x, features = image, {}
+        for block in self.blocks:
+            found, x = block(x)
+            features |= found
         return features
+
+    def sweep(self, image: Tensor, rows: int, visit: Callable[[str, slice, Tensor], None]) -> None:
+        """Let `visit` see the features of an `image` strip by strip, without a graph: name, rows and values; see `Block.sweep`."""
+        with torch.no_grad():
+            x = image
+            for block in self.blocks:
+                x = block.sweep(x, rows, visit)
