@@ -43,12 +43,12 @@ class Recomputed(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, block: Block, losses: Sequence[tuple[str, LayerLoss]], rows: int, normalize: bool
     ) -> tuple[Tensor, ...]:
-        height, sums = x.shape[2], [x.new_zeros((), dtype=torch.float32)] * len(losses)
+        sums = [x.new_zeros((), dtype=torch.float32)] * len(losses)
 
-        def visit(name: str, inner: slice, features: Tensor) -> None:
+        def visit(name: str, rows: slice, height: int, features: Tensor) -> None:
             for index, (layer, loss) in enumerate(losses):
                 if layer == name:
-                    sums[index] = sums[index] + loss.sums(features, inner, height)
+                    sums[index] = sums[index] + loss.sums(features, rows, height)
 
         output = block.sweep(x, rows, visit)
         ctx.save_for_backward(x, *sums)
@@ -59,11 +59,11 @@ class Recomputed(torch.autograd.Function):
     def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor | None, ...]:
         after, *factors = outputs
         x, *sums = ctx.saved_tensors
-        block, height = ctx.block, x.shape[2]
+        block = ctx.block
 
-        def gradients(name: str, inner: slice, features: Tensor) -> list[tuple[int, Tensor]]:
+        def gradients(name: str, rows: slice, height: int, features: Tensor) -> list[tuple[int, Tensor]]:
             return [
-                (index, loss.gradient(features, inner, height, sums[index]))
+                (index, loss.gradient(features, rows, height, sums[index]))
                 for index, (layer, loss) in enumerate(ctx.losses)
                 if layer == name
             ]
@@ -71,8 +71,8 @@ class Recomputed(torch.autograd.Function):
         if ctx.normalize:
             norms = [torch.zeros_like(factor) for factor in factors]
 
-            def visit(name: str, inner: slice, features: Tensor) -> None:
-                for index, gradient in gradients(name, inner, features):
+            def visit(name: str, rows: slice, height: int, features: Tensor) -> None:
+                for index, gradient in gradients(name, rows, height, features):
                     norms[index] += gradient.abs().sum(dtype=torch.float32)
 
             block.sweep(x, ctx.rows, visit)
@@ -84,7 +84,7 @@ class Recomputed(torch.autograd.Function):
                 found, output = block(part, strip.crop)
             ends = [] if block.is_last else [(output, after[:, :, strip.inner.start // 2 : strip.inner.stop // 2])]
             for name, features in found.items():
-                for index, gradient in gradients(name, strip.inner, features.detach()):
+                for index, gradient in gradients(name, strip.inner, x.shape[2], features.detach()):
                     ends.append((features, gradient.mul_(factors[index].to(gradient.dtype))))
             if ends:
                 tensors, pulls = zip(*ends, strict=True)

@@ -161,14 +161,15 @@ def _plan_only(job: Job, *, as_json: bool) -> int:
     with job.open_content() as source:
         job.check(source)
         from . import weights
-        from .devices import DeviceError, choose
+        from .devices import DeviceError
         from .estimate import Unmeasured, estimate
+        from .memory import planned
         from .passes import schedule
         from .worker import record_job, working_size
 
         settings = job.resolved_settings()
         try:
-            plan = choose(settings, job.plan)
+            plan = planned(settings, working_size(source.size, settings.resolution), job.plan)
         except DeviceError as problem:
             raise _Wrong(str(problem)) from None
         told, reason = None, ""

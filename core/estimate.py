@@ -14,13 +14,14 @@ from typing import Any
 
 import torch
 
-from .devices import choose, configure
+from .devices import configure
 from .flow import FlowError
 from .frames import FrameError, FrameSource
 from .job import JOB_FILE, Job, JobError, load_job
+from .memory import free_memory, planned
 from .optimizer import Diverged
 from .passes import Step, memory, path, schedule
-from .probe import Cost, memory_there, probe
+from .probe import Cost, probe
 from .settings import Settings
 from .weights import Weights, WeightsError
 from .worker import working_size
@@ -110,17 +111,17 @@ def estimate(
         numbers: those of the frames to paint, where `source` does not hold them all.
         rendering: what precedes.
 
-    Raises Unmeasured, or DeviceError where the job's device is not there.
+    Raises Unmeasured, or DeviceError where the job's device is not there or has too little memory.
     """
     settings = job.resolved_settings()
-    plan = choose(settings, job.plan)
+    plan = planned(settings, working_size(source.size, settings.resolution), job.plan)
     configure(plan)
     numbers = source.numbers if numbers is None else numbers
     cuts = settings.cuts if isinstance(settings.cuts, tuple) else ()
     steps = list(schedule(len(numbers), lambda index: numbers[index] + job.content.offset in cuts, job.settings_at, settings.passes))
-    free = memory_there(plan)
+    free = free_memory(plan)
     try:
-        cost = probe(job, source, steps, plan, found, free)
+        cost = probe(job, source, steps, plan, found)
     except (JobError, FrameError, FlowError, WeightsError) as problem:
         raise Unmeasured(str(problem)) from None
     except (torch.OutOfMemoryError, MemoryError):

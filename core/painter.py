@@ -23,9 +23,9 @@ from .optimizer import LBFGS, Adam, Progress, StopRule, minimize
 from .passes import Step
 from .pictures import array, plane, tensor
 from .settings import Settings
-from .start import Earlier, Seen, see, start_picture
+from .start import Earlier, see, start_picture
 from .styles import StyleImage, Styles
-from .vgg import VGG
+from .vgg import VGG, joined
 
 __all__ = ["Painted", "Painter"]
 
@@ -65,7 +65,9 @@ class Painter:
         self._style_layers = _weighted(settings.style_layers, settings.style_layer_weights)
         names = {*self._content_layers, *self._style_layers}
         self._network = VGG(weights, names, device=plan.torch_device, dtype=plan.dtype, pooling=settings.pooling)
-        self._styles = Styles(self._network, tuple(self._style_layers), styles, size[0] * size[1] * settings.style_scale**2)
+        self._styles = Styles(
+            self._network, tuple(self._style_layers), styles, size[0] * size[1] * settings.style_scale**2, plan.strip_rows
+        )
 
     def paint(
         self,
@@ -98,6 +100,7 @@ class Painter:
         """
         picture = tensor(content, self.plan.torch_device)
         seen = see(earlier, picture, matte)
+        masks = long_term([seen[index].trusted for index in step.held_to], self.settings.combine) if step.held_to else []
         part = None if matte is None else painted_part(matte, self._styles.sides)
         objective = Objective(
             self._network,
@@ -109,13 +112,17 @@ class Painter:
             style_layers=self._style_layers,
             temporal_weight=weights.temporal_weight,
             tv_weight=weights.tv_weight,
-            temporal=self._temporal(step, seen),
+            temporal=[
+                Temporal(seen[index].warped, plane(mask, self.plan.torch_device)) for index, mask in zip(step.held_to, masks, strict=True)
+            ],
             criterion=weights.temporal_criterion,
             normalize_gradients=weights.normalize_gradients,
             free=None if part is None else plane(np.ceil(part), self.plan.torch_device),
+            checkpointing=self.plan.checkpointing,
+            strip_rows=self.plan.strip_rows,
         )
         sides = () if matte is None else [side(matte, name) for name in self._styles.sides]
-        start = start_picture(step, picture, earlier, seen, self.settings, noise, sides)
+        start = start_picture(step, picture, earlier, seen, masks, self.settings, noise, sides)
         bounds = network_bounds(start)
         if objective.free is not None:
             start = torch.where(objective.free > 0, start, picture)
@@ -123,23 +130,21 @@ class Painter:
             bounds = lowest, highest
         iterations = step.iterations if part is None or part.any() else 0
         direction = LBFGS(self.plan.history, weights.learning_rate) if weights.optimizer == "lbfgs" else Adam(weights.learning_rate)
-        stop = StopRule(iterations, weights.tolerance, weights.tolerance_interval, *self._enough(step, seen, level))
+        stop = StopRule(iterations, weights.tolerance, weights.tolerance_interval, *_enough(step, masks, level))
         result = minimize(objective, start, direction, stop, bounds=bounds, report=report, check=check)
         following = levels.following(level, result.terms, is_enough=result.is_enough, is_start=result.iterations <= 1)
         warped = array(seen[step.previous].warped) if step.previous in seen else None
         return Painted(array(result.image), result.iterations, Objective.losses(result.terms), array(start), warped, following)
 
-    def _enough(self, step: Step, seen: Mapping[int, Seen], level: float | None) -> tuple[Callable[[Sequence[float]], bool] | None, int]:
-        """When a frame is finished before its last iteration, and the first iteration at which it may be."""
-        if level is None or not step.held_to:
-            return None, 1
-        trusted = np.sum(long_term([seen[index].trusted for index in step.held_to], self.settings.combine), axis=0)
-        return partial(levels.is_reached, level), max(levels.least(step.iterations, trusted), 1)
-
     def _content_targets(self, picture: Tensor) -> dict[str, Tensor]:
-        with torch.no_grad():
-            features = self._network(picture)
-        return {name: features[name] for name in self._content_layers}
+        parts: dict[str, list[Tensor]] = {name: [] for name in self._content_layers}
+
+        def visit(name: str, rows: slice, height: int, features: Tensor) -> None:
+            if name in parts:
+                parts[name].append(features)
+
+        self._network.sweep(picture, self.plan.strip_rows, visit)
+        return {name: joined(found) for name, found in parts.items()}
 
     def _regions(self, matte: Array | None, colors_of: Array | None, blend: float) -> list[Region]:
         """What the frame is painted like: as a whole by the paintings of the inside, or each side of the matte by its own."""
@@ -153,11 +158,12 @@ class Painter:
             regions.append(Region({layer: StyleTarget(grams[layer], guide) for layer, guide in guided.items()}, float(part.mean())))
         return regions
 
-    def _temporal(self, step: Step, seen: Mapping[int, Seen]) -> list[Temporal]:
-        if not step.held_to:
-            return []
-        masks = long_term([seen[index].trusted for index in step.held_to], self.settings.combine)
-        return [Temporal(seen[index].warped, plane(mask, self.plan.torch_device)) for index, mask in zip(step.held_to, masks, strict=True)]
+
+def _enough(step: Step, masks: Sequence[Array], level: float | None) -> tuple[Callable[[Sequence[float]], bool] | None, int]:
+    """When a frame is finished before its last iteration, and the first iteration at which it may be."""
+    if level is None or not masks:
+        return None, 1
+    return partial(levels.is_reached, level), max(levels.least(step.iterations, np.sum(masks, axis=0)), 1)
 
 
 def _weighted(layers: Sequence[str], weights: Sequence[float]) -> dict[str, float]:

@@ -8,7 +8,7 @@ import math
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,10 +21,11 @@ from .color import display_from_linear
 from .consistency import mask
 from .content import Original
 from .delivery import finished
-from .devices import Plan, available
+from .devices import Plan
 from .flow import estimator
 from .frames import FrameSource, write_exr
 from .job import Job
+from .memory import Work, needed
 from .painter import Painter
 from .passes import Step
 from .pictures import resized
@@ -33,12 +34,12 @@ from .start import Earlier
 from .styles import StyleImage
 from .worker import working_size
 
-__all__ = ["Cost", "memory_there", "probe"]
+__all__ = ["Cost", "probe"]
 
 Array = NDArray[np.float32]
 
-_EVALUATION_BYTES = {"float32": 4000, "bfloat16": 2500}
-"""Memory that an evaluation takes for each pixel: only for telling whether one can be tried."""
+_LARGEST = 1 << 20
+"""Pixels that are tried where strips bound the memory: an evaluation of more would take longer than people wait for an estimate."""
 
 
 @dataclass(frozen=True)
@@ -65,22 +66,21 @@ class Cost:
     """Bytes of the device's memory at the most, None where that cannot be told; of the processor's, all that the engine takes."""
 
 
-def probe(job: Job, source: FrameSource, steps: Collection[Step], plan: Plan, found: weights.Weights, there: int | None) -> Cost:
+def probe(job: Job, source: FrameSource, steps: Collection[Step], plan: Plan, found: weights.Weights) -> Cost:
     """Paint the first frame of `source` for two evaluations, at the working size and with all that a later frame holds to.
 
-    Where an evaluation of this size does not fit into the memory, a smaller one is measured, and its cost grows with the pixels.
+    Of large frames that are computed in strips a smaller one is measured; its cost grows with the pixels.
 
     Args:
         steps: the job's; the one with the most to hold to is tried.
         found: the network's weights.
-        there: bytes of the device's memory that are free; None where that is not known.
 
     Raises JobError, FrameError, FlowError, WeightsError, torch.OutOfMemoryError.
     """
     heaviest = max((step for step in steps if not step.is_between), key=lambda step: (len(step.moved), len(step.needs)))
     settings = job.settings_at(heaviest.index)
     whole = working_size(source.size, settings.resolution)
-    shrink = _shrink(whole, plan, there)
+    shrink = min(math.sqrt(_LARGEST / math.prod(whole)), 1.0) if plan.checkpointing else 1.0
     size = working_size(source.size, settings.resolution * shrink)
 
     clock = _Clock(plan)
@@ -105,7 +105,7 @@ def probe(job: Job, source: FrameSource, steps: Collection[Step], plan: Plan, fo
     return Cost(
         evaluation=second.evaluation * more, start=max(start - first.evaluation - first.setup, 0.0) + first.setup * more,
         frame=second.setup * more, reading=reading, writing=writing, flow=flow * more, mask=masking * more, picture=picture,
-        memory=_peak_memory(plan, more, _history_bytes(settings, plan, steps, whole)),
+        memory=needed(plan, Work.of(settings, whole)) if shrink < 1 else _peak_memory(plan, _history_bytes(settings, plan, steps, whole)),
     )  # fmt: skip
 
 
@@ -183,12 +183,6 @@ def _file_size(rgba: Array) -> int:
         return path.stat().st_size
 
 
-def _shrink(size: tuple[int, int], plan: Plan, there: int | None) -> float:
-    """What width and height are multiplied by for an evaluation that takes no more than half of the memory."""
-    needed = math.prod(size) * _EVALUATION_BYTES[plan.precision]
-    return 1.0 if there is None or needed < there else math.sqrt(there / 2 / needed)
-
-
 def _history_bytes(settings: Settings, plan: Plan, steps: Collection[Step], size: tuple[int, int]) -> int:
     """What L-BFGS keeps once its history is full: two pictures a step, and the latest step and gradient."""
     if settings.optimizer != "lbfgs":
@@ -199,7 +193,7 @@ def _history_bytes(settings: Settings, plan: Plan, steps: Collection[Step], size
     return (2 * pairs + 2) * 3 * 4 * math.prod(size)
 
 
-def _peak_memory(plan: Plan, more: float, history: int) -> int | None:
+def _peak_memory(plan: Plan, history: int) -> int | None:
     match plan.torch_device.type:
         case "cpu":
             peak = _peak_resident()
@@ -207,7 +201,7 @@ def _peak_memory(plan: Plan, more: float, history: int) -> int | None:
             peak = torch.accelerator.max_memory_reserved(plan.torch_device)
         case _:
             peak = None
-    return None if peak is None else int(peak * more) + history
+    return None if peak is None else peak + history
 
 
 def _peak_resident() -> int | None:
@@ -218,15 +212,3 @@ def _peak_resident() -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def memory_there(plan: Plan) -> int | None:
-    """Bytes of the device's memory that no program uses, where that can be told, else all of it."""
-    kind = plan.torch_device.type
-    if kind in ("cuda", "xpu"):
-        free, _ = getattr(torch, kind).mem_get_info(plan.torch_device)
-        return int(free)
-    if kind == "cpu" and (facts := Path("/proc/meminfo")).is_file():
-        lines: Sequence[list[str]] = [line.split() for line in facts.read_text("utf-8").splitlines()]
-        return next((int(line[1]) * 1024 for line in lines if line[0] == "MemAvailable:"), None)
-    return next((one["memory"] for one in available() if one["id"] == plan.device), None)

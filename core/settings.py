@@ -269,7 +269,7 @@ class Settings:
     precision: str = _define(
         "auto", "choice", "quality", "Precision", "Number format of the network; losses and the picture are always float32",
         choices=(
-            ("auto", "Automatic", "The fastest that the device has in hardware"),
+            ("auto", "Automatic", "The faster one on the device, by a short measurement that is remembered"),
             ("float32", "float32", "Exact and slow"),
             ("bfloat16", "bfloat16", "About twice as fast where the processor has it"),
         ),
@@ -322,6 +322,12 @@ class Settings:
     )  # fmt: skip
     threads: int = _define(
         0, "int", "device", "Threads", "Processor threads; 0 uses all cores", minimum=0, maximum=1024, unit="threads", changes_pixels=False,
+    )  # fmt: skip
+    memory_limit: float = _define(
+        0.0, "float", "device", "Memory Limit",
+        "Most memory that the engine takes of the device: with less of it, it remembers fewer steps and computes parts of the network "
+        "anew instead of keeping them; 0 is what is free",
+        minimum=0.0, maximum=4096.0, soft_maximum=64.0, unit="GB", changes_pixels=False,
     )  # fmt: skip
     deterministic: bool = _define(
         False, "bool", "device", "Deterministic", "Give the same bits in every run on a graphics card too, at some cost in speed",

@@ -71,6 +71,7 @@ def start_picture(
     picture: Tensor,
     earlier: Mapping[int, Earlier],
     seen: Mapping[int, Seen],
+    masks: Sequence[Array],
     settings: Settings,
     noise: int,
     sides: Sequence[Array] = (),
@@ -80,6 +81,7 @@ def start_picture(
     Args:
         picture: its content.
         earlier: what `step.needs` names, and `seen` the same on the frame's grid.
+        masks: (H, W) each, how far the frames that it is held to are trusted together.
         noise: number that decides the frame's noise, besides the seed.
         sides: (H, W) each, the painted sides of the matte: strokes are borrowed from the same side only.
     """
@@ -93,20 +95,25 @@ def start_picture(
         case "first":
             return tensor(earlier[step.shot].result, picture.device)
         case "previous_warped":
-            return _moved(step, picture, seen, settings, sides)
+            return _moved(step, picture, seen, masks, settings, sides)
         case "blend":
             return _blend(step, tensor(earlier[step.index].result, picture.device), seen)
     return picture
 
 
-def _moved(step: Step, picture: Tensor, seen: Mapping[int, Seen], settings: Settings, sides: Sequence[Array]) -> Tensor:
+def _moved(
+    step: Step, picture: Tensor, seen: Mapping[int, Seen], masks: Sequence[Array], settings: Settings, sides: Sequence[Array]
+) -> Tensor:
     """The previous result moved along the flow; what it cannot tell comes from earlier ones and else as `uncovered` says."""
     if settings.uncovered == "warped":
         return seen[step.previous].warped
-    nearest_first = step.held_to if step.previous in step.held_to else (step.previous, *step.held_to)
-    masks = [plane(mask, picture.device) for mask in long_term([seen[index].trusted for index in nearest_first], settings.combine)]
-    trusted = torch.stack(masks).sum(0)
-    known = torch.stack([mask * seen[index].warped for index, mask in zip(nearest_first, masks, strict=True)]).sum(0)
+    nearest_first = step.held_to
+    if step.previous not in nearest_first:
+        nearest_first = (step.previous, *nearest_first)
+        masks = long_term([seen[index].trusted for index in nearest_first], settings.combine)
+    planes = [plane(mask, picture.device) for mask in masks]
+    trusted = torch.stack(planes).sum(0)
+    known = torch.stack([mask * seen[index].warped for index, mask in zip(nearest_first, planes, strict=True)]).sum(0)
     fill = picture
     if settings.uncovered == "borrowed":
         content, painted = array(picture), array(known / trusted.clamp_min(1e-3))

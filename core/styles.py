@@ -40,10 +40,11 @@ class Styles:
     Args:
         layers: names of the layers whose correlations make the style.
         area: pixels to which each painting is resized, which decides the size of the strokes.
+        strip_rows: rows of a layer that are computed at a time; 0 computes all at once.
     """
 
-    def __init__(self, network: VGG, layers: Sequence[str], images: Sequence[StyleImage], area: float) -> None:
-        self._network, self._layers = network, layers
+    def __init__(self, network: VGG, layers: Sequence[str], images: Sequence[StyleImage], area: float, strip_rows: int = 0) -> None:
+        self._network, self._layers, self._strip_rows = network, layers, strip_rows
         self._images = [
             replace(image, rgb=resized(image.rgb, style_size((image.rgb.shape[1], image.rgb.shape[0]), area))) for image in images
         ]
@@ -68,9 +69,15 @@ class Styles:
         return self._targets[1]
 
     def _measured(self, image: StyleImage) -> Grams:
-        with torch.no_grad():
-            features = self._network(tensor(image.rgb, self._network.device))
-            return {name: gram_matrix(features[name]) for name in self._layers}
+        grams: dict[str, Tensor] = {}
+
+        def visit(name: str, rows: slice, height: int, features: Tensor) -> None:
+            if name in self._layers:
+                gram = gram_matrix(features, area=height * features.shape[3])
+                grams[name] = grams[name] + gram if name in grams else gram
+
+        self._network.sweep(tensor(image.rgb, self._network.device), self._strip_rows, visit)
+        return grams
 
     def _blended(self, side: Side, grams: Sequence[Grams], blend: float) -> Grams:
         ours = [(image.share, gram) for image, gram in zip(self._images, grams, strict=True) if image.region == side]

@@ -7,14 +7,15 @@ Only the layers up to the deepest one asked for are built. Convolutions keep the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["CHANNELS", "MIN_SIZE", "VGG", "Block", "Strip", "layers", "shape", "strips"]
+__all__ = ["CHANNELS", "MIN_SIZE", "VGG", "Block", "Strip", "Visit", "joined", "layers", "shape", "strips"]
 
 CHANNELS = (64, 128, 256, 512, 512)
 """Output channels of the five blocks."""
@@ -52,9 +53,18 @@ def strips(height: int, rows: int, halo: int) -> Iterator[Strip]:
     """
     count = max(min(round(height / rows), height // 2), 1) if rows else 1
     ends = [*(height * index // (2 * count) * 2 for index in range(count)), height]
-    for top, bottom in zip(ends, ends[1:], strict=False):
+    for top, bottom in pairwise(ends):
         outer = slice(max(top - halo, 0), min(bottom + halo, height))
         yield Strip(slice(top, bottom), outer, slice(top - outer.start, bottom - outer.start))
+
+
+Visit = Callable[[str, slice, int, Tensor], None]
+"""Takes a layer's name, some of its rows, its height, and its features (1, C, H, W) there."""
+
+
+def joined(parts: Sequence[Tensor]) -> Tensor:
+    """(B, C, H, W) of the strips of a layer."""
+    return parts[0] if len(parts) == 1 else torch.cat(tuple(parts), 2)
 
 
 class _Convolution(NamedTuple):
@@ -81,7 +91,7 @@ class Block:
         return [one.name for one in self.convolutions if one.name in self._names]
 
     def __call__(self, x: Tensor, crop: slice | None = None) -> tuple[dict[str, Tensor], Tensor]:
-        """Features (B, C, H, W) by name, and what goes on to the next block: no rows of the last; of a `crop` of the rows where one is given."""
+        """Features (B, C, H, W) by name, and what goes on to the next block, if any; of a `crop` of the rows where one is given."""
         features: dict[str, Tensor] = {}
         x = x.to(self.convolutions[0].weight.dtype, memory_format=torch.channels_last)
         for name, weight, bias in self.convolutions:
@@ -97,15 +107,15 @@ class Block:
         """The strips of an input in which the block can be computed. Every convolution depends on one row more on either side."""
         return strips(x.shape[2], rows, len(self.convolutions))
 
-    def sweep(self, x: Tensor, rows: int, visit: Callable[[str, slice, Tensor], None]) -> Tensor:
-        """What goes on to the next block, computed in strips; `visit` gets the features of each strip, their layer and their rows."""
+    def sweep(self, x: Tensor, rows: int, visit: Visit) -> Tensor:
+        """What goes on to the next block, computed in strips of about that many `rows`; `visit` sees the features of each."""
         parts = []
         for strip in self.strips(x, rows):
             features, part = self(x[:, :, strip.outer], strip.crop)
             for name, values in features.items():
-                visit(name, strip.inner, values)
+                visit(name, strip.inner, x.shape[2], values)
             parts.append(part)
-        return parts[0] if len(parts) == 1 else torch.cat(parts, 2)
+        return joined(parts)
 
 
 class VGG:
@@ -147,14 +157,14 @@ class VGG:
 
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
         """Features (B, C, H', W') by name of an `image` (B, 3, H, W), RGB 0..255 minus the mean, in the order of the layers."""
-        x, features = image, {}
+        x, features = image, dict[str, Tensor]()
         for block in self.blocks:
             found, x = block(x)
             features |= found
         return features
 
-    def sweep(self, image: Tensor, rows: int, visit: Callable[[str, slice, Tensor], None]) -> None:
-        """Let `visit` see the features of an `image` strip by strip, without a graph: name, rows and values; see `Block.sweep`."""
+    def sweep(self, image: Tensor, rows: int, visit: Visit) -> None:
+        """Let `visit` see the features of an `image` strip by strip, without a graph; see `Block.sweep`."""
         with torch.no_grad():
             x = image
             for block in self.blocks:

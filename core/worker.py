@@ -27,7 +27,7 @@ from .color import display_from_linear
 from .content import Content, Contents, Original
 from .debug import write_debug
 from .delivery import finished
-from .devices import DeviceError, Plan, choose, configure
+from .devices import DeviceError, Plan, configure
 from .events import PROTOCOL, Listener
 from .files import remove_partial, write_json
 from .fingerprint import fingerprint, frame_digest
@@ -37,6 +37,7 @@ from .inbetween import inbetween
 from .job import JOB_FILE, Job, JobError
 from .losses import Objective
 from .matte import Side, side
+from .memory import OutOfMemory, planned
 from .motion import EstimatedMotion, GivenMotion, Motion, MotionFinder, along
 from .optimizer import Cancelled, Diverged, Progress
 from .pace import Pace
@@ -100,6 +101,8 @@ def run_job(job: Job, source: FrameSource, listener: Listener, cancel: threading
         return _Run(job, source, tell, cancel).paint_all()
     except JobError as problem:
         return fail(problem.code, problem, problem.hint, 2)
+    except OutOfMemory as problem:
+        return fail("memory", problem, problem.hint, 1)
     except DeviceError as problem:
         return fail("device", problem, "", 2)
     except weights.WeightsError as problem:
@@ -148,7 +151,7 @@ class _Run:
         self._settings = job.resolved_settings()
         self._total, self._passes = len(source.numbers), self._settings.passes
         self._size = working_size(source.size, self._settings.resolution)
-        self._plan = choose(self._settings, job.plan)
+        self._plan = planned(self._settings, self._size, job.plan)
         configure(self._plan)
         self._finder = self._motion_finder()
         self._motions: dict[tuple[int, int], Future[Motion]] = {}

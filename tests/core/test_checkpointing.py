@@ -47,7 +47,9 @@ def objective(size, content=("relu4_2",), style=("relu1_1", "relu2_1", "relu5_1"
     if guided:
         regions += [Region({name: StyleTarget(grams[name], guides[name]) for name in style[:-1]}, 0.3)]
         regions += [Region({name: StyleTarget(2 * grams[name], 1 - guides[name]) for name in style}, 0.2)]
-    temporal = [Temporal(random(1, 3, height, width, seed=seed, scale=50, dtype=pixels), torch.rand(1, 1, height, width)) for seed in (3, 4)]
+    temporal = [
+        Temporal(random(1, 3, height, width, seed=seed, scale=50, dtype=pixels), torch.rand(1, 1, height, width)) for seed in (3, 4)
+    ]
     if free:
         more["free"] = (torch.rand(1, 1, height, width) > 0.5).to(pixels)
     return Objective(
@@ -95,7 +97,10 @@ def test_the_real_network_in_float32_is_the_same_in_strips(weights):
 
     names = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu4_2", "relu5_1")
     network = VGG(load(verify("vgg16")), names, device=CPU, dtype=torch.float32)
-    content, painting = random(1, 3, 90, 64, seed=1, scale=40, dtype=torch.float32), random(1, 3, 48, 64, seed=2, scale=60, dtype=torch.float32)
+    content, painting = (
+        random(1, 3, 90, 64, seed=1, scale=40, dtype=torch.float32),
+        random(1, 3, 48, 64, seed=2, scale=60, dtype=torch.float32),
+    )
     with torch.no_grad():
         target, painted = network(content), network(painting)
     style = [Region({name: StyleTarget(gram_matrix(painted[name])) for name in names if name.endswith("_1")})]

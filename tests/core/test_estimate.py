@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 import core.estimate
+import core.probe
 from core import weights as stored
 from core.command_line import main
 from core.estimate import Estimate, Rendering, Unmeasured, estimate
+from core.memory import OutOfMemory, Work, needed, planned
 
 
 @pytest.fixture
@@ -95,14 +97,25 @@ def test_one_picture_stands_for_frames_that_are_still_to_be_rendered(make, told)
     assert all_of_them.disk >= 100 * (alone.disk_pictures + 1000)
 
 
-def test_a_frame_that_is_too_large_to_be_tried_is_measured_smaller(make, told, monkeypatch):
-    whole = told(make(resolution=1.0))
-    monkeypatch.setattr(core.estimate, "memory_there", lambda plan: 2_000_000)
-    small = told(make(resolution=1.0))
-    assert small.memory > whole.memory
-    (sentence,) = small.warnings
+def test_memory_that_is_short_is_told(make, told, monkeypatch):
+    monkeypatch.setattr(core.estimate, "free_memory", lambda plan: 2_000_000)
+    (sentence,) = told(make()).warnings
     assert sentence.startswith("The job needs about") and "of the memory of this machine, where 2.0 MB are free." in sentence
-    assert small.problem == ""
+
+
+def test_a_large_frame_that_is_computed_in_strips_is_measured_smaller(make, told, monkeypatch):
+    monkeypatch.setattr(core.probe, "_LARGEST", 1000)
+    size = 48, 40
+    whole = planned(make().resolved_settings(), size)
+    job = make(memory_limit=needed(whole, Work.of(make().resolved_settings(), size)) / 1e9 - 1e-6)
+    plan = planned(job.resolved_settings(), size)
+    assert plan.checkpointing
+    assert told(job).memory == needed(plan, Work.of(job.resolved_settings(), size))
+
+
+def test_frames_that_no_plan_has_room_for_are_refused(make, told):
+    with pytest.raises(OutOfMemory, match="Frames of 48×40 need"):
+        told(make(memory_limit=0.1))
 
 
 @pytest.mark.parametrize(("share", "is_sure"), [(0.25, False), (0.75, True)])

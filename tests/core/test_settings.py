@@ -116,7 +116,7 @@ def test_only_numbers_can_be_keyframed():
 def test_what_changes_no_pixel_is_told_apart():
     changing = make_settings().changing_pixels()
     assert "style_weight" in changing
-    assert not {"device", "threads", "deterministic"} & set(changing)
+    assert not {"device", "threads", "deterministic", "memory_limit"} & set(changing)
 
 
 def test_the_settings_need_only_the_standard_library():

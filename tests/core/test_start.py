@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import torch
 
+from core.consistency import long_term
 from core.passes import Step
 from core.pictures import array, tensor
 from core.settings import make_settings
-from core.start import Earlier, see, start_picture
+from core.start import Earlier, Seen, see, start_picture
 
 HEIGHT, WIDTH = 40, 48
 CPU = torch.device("cpu")
@@ -28,7 +29,11 @@ def moved(result: np.ndarray, mask: float | np.ndarray = 1.0, shift: float = 0.0
 def start(step: Step, earlier: dict[int, Earlier], *, matte: np.ndarray | None = None, sides=(), noise: int = 1, **settings) -> np.ndarray:
     content = tensor(picture(0), CPU)
     seen = see(earlier, content, matte)
-    return array(start_picture(step, content, earlier, seen, make_settings(settings), noise, sides))
+    return array(start_picture(step, content, earlier, seen, masks(step, seen), make_settings(settings), noise, sides))
+
+
+def masks(step: Step, seen: dict[int, Seen]) -> list[np.ndarray]:
+    return long_term([seen[index].trusted for index in step.held_to]) if seen and step.held_to else []
 
 
 def later(kind: str, held_to: tuple[int, ...] = (4,), **more) -> Step:
@@ -94,7 +99,8 @@ def test_uncovered_areas_start_as_the_setting_says():
         earlier = {4: moved(before, half())}
         seen = see(earlier, tensor(content, CPU))
         settings = make_settings({"uncovered": uncovered})
-        picture_of[uncovered] = array(start_picture(later("previous_warped"), tensor(content, CPU), earlier, seen, settings, 1))
+        step = later("previous_warped")
+        picture_of[uncovered] = array(start_picture(step, tensor(content, CPU), earlier, seen, masks(step, seen), settings, 1))
         close(picture_of[uncovered][:, : WIDTH // 2], before[:, : WIDTH // 2])
     hidden = np.s_[:, WIDTH // 2 + 1 :]
     close(picture_of["borrowed"][hidden], np.full_like(content, 0.9)[hidden])
@@ -109,8 +115,8 @@ def test_strokes_do_not_cross_the_matte():
     mask[10:25, WIDTH // 2 - 8 : WIDTH // 2 + 8] = 0
     earlier = {4: moved(before, mask, matte=half())}
     seen = see(earlier, tensor(content, CPU), half())
-    settings, sides = make_settings(), [half()]
-    result = array(start_picture(later("previous_warped"), tensor(content, CPU), earlier, seen, settings, 1, sides))
+    step, settings, sides = later("previous_warped"), make_settings(), [half()]
+    result = array(start_picture(step, tensor(content, CPU), earlier, seen, masks(step, seen), settings, 1, sides))
     close(result, before)
 
 
