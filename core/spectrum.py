@@ -42,13 +42,16 @@ class Spectrum:
 
     def coefficients(self, change: Tensor) -> Tensor:
         mixed = torch.tensordot(self._colors, change.reshape(3, *self._size), 1)
-        return torch.view_as_real(torch.fft.rfft2(mixed, norm="ortho") * self._weights).flatten()
+        # One dimension at a time: on the processor, both at once wait for threads, at small sizes forty times as long.
+        halves = torch.fft.fft(torch.fft.rfft(mixed, norm="ortho"), dim=-2, norm="ortho")
+        return torch.view_as_real(halves * self._weights).flatten()
 
     def change(self, coefficients: Tensor) -> Tensor:
         """The inverse of `coefficients`, (3, H, W)."""
         height, width = self._size
         halves = torch.view_as_complex(coefficients.view(3, height, width // 2 + 1, 2)) / self._weights
-        return torch.tensordot(self._colors.T, torch.fft.irfft2(halves, s=self._size, norm="ortho"), 1)
+        mixed = torch.fft.irfft(torch.fft.ifft(halves, dim=-2, norm="ortho"), n=width, norm="ortho")
+        return torch.tensordot(self._colors.T, mixed, 1)
 
     def by_band(self, coefficients: Tensor) -> Tensor:
         """Sums of squares (3 · bands,)."""
