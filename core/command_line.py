@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,8 @@ from .events import Bar, JsonLines, Listener, claimed_stdout
 from .flow import ESTIMATORS, FlowError, estimator
 from .flow_files import read_flo, write_flo
 from .frames import FrameError, open_source, read_image, write_gray
-from .job import SCHEMA, Content, Job, JobError, load_job, make_job
+from .job import SCHEMA, Job, JobError, load_job, make_content, make_job
+from .limits import brief
 from .numbering import has_placeholder
 from .settings import DEFAULT_PRESET, PRESETS, SettingsError, make_settings, parse, specs
 
@@ -48,15 +49,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(options, problem, getattr(problem, "hint", ""), getattr(problem, "code", "usage"), 2)
     except (FrameError, FlowError) as problem:
         return _refuse(options, problem, "", "frame", 1)
+    except MemoryError:
+        return _refuse(options, MemoryError("There is not enough memory for pictures of this size; scale them down."), "", "memory", 1)
     except KeyboardInterrupt:
         return 130
 
 
 def _refuse(options: argparse.Namespace, problem: Exception, hint: str, code: str, status: int) -> int:
     if options.json:
-        print(json.dumps({"event": "error", "job": "", "code": code, "message": str(problem), "hint": hint, "log": ""}))
+        print(json.dumps({"event": "error", "job": "", "code": code, "message": brief(str(problem)), "hint": hint, "log": ""}))
     else:
-        print(f"Error: {problem}{f' {hint}' if hint else ''}", file=sys.stderr)
+        print(f"Error: {brief(str(problem))}{f' {hint}' if hint else ''}", file=sys.stderr)
     return status
 
 
@@ -74,7 +77,7 @@ def _stylize(options: argparse.Namespace) -> int:
         values["device"] = options.device
     settings = make_settings(values, options.preset)
     first, last = _range(options.frames)
-    content = Content(**_place(options.content), first=first, last=last, colorspace=options.colorspace)
+    content = make_content({**_place(options.content), "first": first, "last": last, "colorspace": options.colorspace})
     output = Path(options.output)
     existing = "resume" if options.resume else "overwrite" if options.overwrite else "error"
     with content.open() as source:
@@ -100,7 +103,7 @@ def _stylize(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     with _listener(as_json=options.supervised or options.json) as listener:
-        return _run_jobs((load_job(Path(path)) for path in options.jobs), listener, supervised=options.supervised)
+        return _run_jobs(map(load_job, map(Path, options.jobs)), listener, supervised=options.supervised)
 
 
 @contextmanager
@@ -124,29 +127,30 @@ def _run_jobs(jobs: Iterable[Job], listener: Listener, *, supervised: bool = Fal
     while not cancel.is_set():
         try:
             job = next(iterator, None)
-            if job is None:
-                break
-            log = str(job.folder / "run.log") if supervised else ""
-            try:
-                source = job.open_content()
-                job.check(source)
-            except JobError as problem:
-                listener(_error(problem, job.identifier, log))
-                worst = max(worst, 2)
-                continue
         except JobError as problem:
             listener(_error(problem, "", ""))
             worst = max(worst, 2)
             continue
-        from .worker import run_job
+        if job is None:
+            break
+        log = str(job.folder / "run.log") if supervised else ""
+        with ExitStack() as stack:
+            try:
+                source = stack.enter_context(job.open_content())
+                job.check(source)
+                stack.enter_context(closing(job.claim()))
+            except JobError as problem:
+                listener(_error(problem, job.identifier, log))
+                worst = max(worst, 2)
+                continue
+            from .worker import run_job
 
-        with source:
             worst = max(worst, run_job(job, source, listener, cancel, log=log))
     return 130 if cancel.is_set() and worst != 1 else worst
 
 
 def _error(problem: JobError, job: str, log: str) -> dict[str, Any]:
-    return {"event": "error", "job": job, "code": problem.code, "message": str(problem), "hint": problem.hint, "log": log}
+    return {"event": "error", "job": job, "code": problem.code, "message": brief(str(problem)), "hint": problem.hint, "log": log}
 
 
 def _watch_stdin(cancel: threading.Event) -> None:
@@ -254,7 +258,10 @@ def _given_flow(options: argparse.Namespace) -> dict[str, Any] | None:
 
 
 def _place(text: str) -> dict[str, Any]:
-    """A sequence by its pattern, anything else by its path."""
+    """A sequence by its pattern, anything else by its path: a name with a # may be that of a file."""
+    with suppress(OSError, ValueError):  # of names that no file can have
+        if Path(text).exists():
+            return {"path": text}
     return {"pattern" if has_placeholder(Path(text).name) else "path": text}
 
 
@@ -272,7 +279,7 @@ def _style(text: str) -> dict[str, Any]:
 def _range(text: str | None) -> tuple[int | None, int | None]:
     if text is None:
         return None, None
-    match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
+    match = re.fullmatch(r"(\d{1,12})(?:-(\d{1,12}))?", text)
     if not match:
         raise _Wrong(f"--frames takes A-B, such as 10-48, not '{text}'.")
     return int(match[1]), int(match[2] or match[1])

@@ -31,7 +31,8 @@ def claimed_stdout() -> Iterator[TextIO]:
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     try:
-        with os.fdopen(os.dup(descriptor), "w", encoding="utf-8", newline="\n") as events:
+        # Half a character, as a file's name may hold one, is written as JSON escapes it.
+        with os.fdopen(os.dup(descriptor), "w", encoding="utf-8", errors="backslashreplace", newline="\n") as events:
             yield events
     finally:
         sys.stdout = printed

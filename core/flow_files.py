@@ -10,6 +10,7 @@ multiplied by stops being a number.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from .files import atomic
 from .flow import FlowError
+from .limits import MAXIMUM_PIXELS, oversize
 from .numbering import Numbered, numbered
 
 __all__ = ["UNKNOWN", "GivenFlow", "read_flo", "read_flow", "read_vectors", "write_flo"]
@@ -34,7 +36,6 @@ UNKNOWN = np.float32(1e10)
 _KNOWN = 1e9  # below, a motion; the benchmark's threshold
 _MAGIC = np.float32(202021.25)
 _HEADER = 12
-_LARGEST = 1 << 16  # pixels on a side
 _PAIRS = (("u", "v"), ("x", "y"), ("r", "g"))
 _SKY = 1e9  # Blender's depth is 1e10 where there is nothing
 _FIRST_WITH_SKY = (5, 2)
@@ -64,12 +65,16 @@ class GivenFlow:
 
     def check(self, numbers: Iterable[int]) -> None:
         """Raises FlowError that names the first file that a job over these frames needs and lacks; one file is read as a sample."""
-        needed = {path: None for one, other in pairwise(sorted(numbers)) for path in self._between(one, other)}
+        needed = self.files(numbers)
         for path in needed:
             if not path.is_file():
                 raise FlowError(f"{path} does not exist; a job over these frames needs the flow of each step, both ways.")
-        for path in list(needed)[:1]:
+        for path in needed[:1]:
             read_vectors(path) if self._vectors else read_flow(path)
+
+    def files(self, numbers: Iterable[int]) -> list[Path]:
+        """What a job over these frames needs."""
+        return list({path: None for one, other in pairwise(sorted(numbers)) for path in self._between(one, other)})
 
     def step(self, number: int, toward: int, size: tuple[int, int]) -> Array:
         """The flow from frame `number` to the next (`toward` +1) or the one before (-1), (H, W, 2) in pixels of `size`.
@@ -185,6 +190,9 @@ class _Layers:
         """Part and position by the channel's name in lower case, by layer."""
         part = 0
         while self._image.seek_subimage(part, 0):
+            if fault := oversize(self._image.spec()):
+                self._image.close()
+                raise FlowError(f"{path} {fault}.")
             for position, channel in enumerate(self._image.spec().channelnames):
                 layer, _, name = channel.rpartition(".")
                 self.channels.setdefault(layer, {})[name.lower()] = part, position
@@ -223,19 +231,23 @@ def _in_display_window(values: Array, spec: Any) -> Array:
 def read_flo(path: str | Path) -> Array:
     """The (H, W, 2) flow of a .flo file, pixels; raises FlowError where the file is not whole."""
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise FlowError(f"{path} is not a file.")
     try:
-        data = path.read_bytes()
+        with path.open("rb") as stream:
+            head = stream.read(_HEADER)
+            if len(head) < _HEADER or np.frombuffer(head, "<f4", 1)[0] != _MAGIC:
+                raise FlowError(f"{path} is not a .flo file: it does not begin with the number {_MAGIC:.2f}.")
+            width, height = (int(size) for size in np.frombuffer(head, "<i4", 2, offset=4))
+            if min(width, height) < 1 or width * height > MAXIMUM_PIXELS:
+                raise FlowError(f"{path} is damaged: it claims {width}x{height} pixels.")
+            size, expected = os.fstat(stream.fileno()).st_size, _HEADER + 8 * width * height
+            if size != expected:
+                raise FlowError(f"{path} is damaged: {width}x{height} pixels take {expected} bytes, but it has {size}.")
+            data = stream.read(expected - _HEADER)
     except OSError as error:
         raise FlowError(f"{path} cannot be read: {error.strerror}.") from error
-    if len(data) < _HEADER or np.frombuffer(data, "<f4", 1)[0] != _MAGIC:
-        raise FlowError(f"{path} is not a .flo file: it does not begin with the number {_MAGIC:.2f}.")
-    width, height = (int(size) for size in np.frombuffer(data, "<i4", 2, offset=4))
-    if not (0 < width <= _LARGEST and 0 < height <= _LARGEST):
-        raise FlowError(f"{path} is damaged: it claims {width}x{height} pixels.")
-    expected = _HEADER + 8 * width * height
-    if len(data) != expected:
-        raise FlowError(f"{path} is damaged: {width}x{height} pixels take {expected} bytes, but it has {len(data)}.")
-    return np.frombuffer(data, "<f4", offset=_HEADER).reshape(height, width, 2).astype(np.float32)
+    return np.frombuffer(data, "<f4").reshape(height, width, 2).astype(np.float32)
 
 
 def write_flo(path: str | Path, flow: Array) -> None:

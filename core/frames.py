@@ -13,10 +13,10 @@ import re
 import threading
 from abc import ABC, abstractmethod
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar
@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from .color import HALF_MAXIMUM, srgb_to_linear
 from .files import atomic
+from .limits import oversize
 from .numbering import has_placeholder, numbered
 
 __all__ = [
@@ -112,6 +113,11 @@ class FrameSource(ABC):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
+    @property
+    @abstractmethod
+    def files(self) -> Collection[Path]:
+        """What the frames are read from."""
+
     @abstractmethod
     def _decode(self, number: int) -> _Pixels: ...
 
@@ -119,7 +125,9 @@ class FrameSource(ABC):
         with self._lock:  # frames are read ahead in another thread, and a movie has one decoder
             if number not in self._recent:
                 if number not in self.numbers:
-                    raise FrameError(f"{self.name} has no frame {number}; it has {_ranges(self.numbers)}.")
+                    raise FrameError(
+                        f"{self.name} has no frame {number}; it has {_in_words([range(self.numbers[0], self.numbers[-1] + 1)])}."
+                    )
                 self._recent[number] = self._decode(number)
                 while len(self._recent) > self._KEPT:
                     self._recent.popitem(last=False)
@@ -265,6 +273,8 @@ def _header(path: Path, image: Any) -> _Header:
             image.geterror()
             break
         spec = image.spec()
+        if fault := oversize(spec):
+            raise FrameError(f"{path} {fault}.")
         if not spec.deep:
             rank, chosen = _choose_channels(tuple(spec.channelnames), spec.alpha_channel)
             candidates.append((rank, subimage, chosen, spec.copy()))
@@ -360,6 +370,10 @@ class _Images(FrameSource):
         self._colorspace = colorspace
         super().__init__(sequence.name, tuple(self._files), self._checked_size())
 
+    @property
+    def files(self) -> Collection[Path]:
+        return self._files.values()
+
     def _checked_size(self) -> tuple[int, int]:
         sizes: dict[Path, tuple[int, int]] = {}
         for path in self._files.values():
@@ -409,10 +423,12 @@ class _Sequence:
 
     def between(self, first: int | None, last: int | None) -> dict[int, Path]:
         wanted = _window(self.label, tuple(self.files), first, last)
-        missing = [number for number in wanted if number not in self.files]
+        there = [number for number in self.files if number in wanted]
+        ends = [wanted.start - 1, *there, wanted.stop]
+        missing = [range(before + 1, after) for before, after in pairwise(ends) if after > before + 1]
         if missing:
-            raise FrameError(f"{self.label} lacks {_ranges(missing)}.")
-        return {number: self.files[number] for number in wanted}
+            raise FrameError(f"{self.label} lacks {_in_words(missing)}.")
+        return {number: self.files[number] for number in there}
 
 
 def _window(label: str, numbers: tuple[int, ...], first: int | None, last: int | None) -> range:
@@ -487,17 +503,12 @@ def _stem(prefix: str) -> str:
     return prefix.rstrip(" _.-")
 
 
-def _ranges(numbers: tuple[int, ...] | list[int]) -> str:
+def _in_words(runs: Sequence[range]) -> str:
     """ "frame 3", "frames 3 and 7-9"."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    texts = [str(start) if start == end else f"{start}-{end}" for start, end in runs]
+    texts = [str(run.start) if run.stop == run.start + 1 else f"{run.start}-{run.stop - 1}" for run in runs]
     shown = texts if len(texts) <= 8 else [*texts[:7], f"{len(texts) - 7} more runs"]
-    return f"frame{'s' * (len(numbers) > 1)} {_and(shown)}"
+    is_one = len(runs) == 1 and runs[0].stop == runs[0].start + 1
+    return f"frame{'s' * (not is_one)} {_and(shown)}"
 
 
 def _and(items: list[str]) -> str:
@@ -520,6 +531,14 @@ _BT601 = (0.299, 0.114)  # what FFmpeg and Blender take for untagged movies of a
 _FULL_RANGE = 2
 
 
+_PLAYLISTS = {
+    "concat", "concatf", "dash", "hls", "imf", "image2", "image2pipe", "lavfi", "rtp", "rtsp", "sap", "sdp", "vapoursynth",
+    "webm_dash_manifest",
+}  # fmt: skip
+_ALONE = {"protocol_whitelist": "file", "format_whitelist": ",".join(sorted(av.formats_available - _PLAYLISTS))}
+"""A movie is one file: what names other files or addresses, perhaps itself, is none."""
+
+
 class _Movie(FrameSource):
     """Frames are found by their time stamps, listed once, so that every one is the same from wherever it is reached."""
 
@@ -538,6 +557,10 @@ class _Movie(FrameSource):
             raise
         super().__init__(path.stem, numbers, (width, height))
 
+    @property
+    def files(self) -> Collection[Path]:
+        return (self._path,)
+
     def close(self) -> None:
         """Close the movie; it cannot be read afterwards."""
         self._container.close()
@@ -545,7 +568,7 @@ class _Movie(FrameSource):
 
     def _open(self) -> None:
         try:
-            self._container: Any = av.open(str(self._path))
+            self._container: Any = av.open(str(self._path), options=_ALONE)
         except (av.error.FFmpegError, OSError) as error:
             raise FrameError(f"{self._path} can be read neither as an image nor as a movie: {_of_ffmpeg(error)}.") from None
         if not self._container.streams.video:

@@ -6,20 +6,39 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from .files import PARTIAL
 from .flow import FlowError
 from .flow_files import GivenFlow
 from .frames import Frame, FrameError, FrameSource, open_source, read_image
+from .limits import MAXIMUM_FILE, brief, checked_path, is_of_windows
+from .lock import FolderLock, Locked
 from .settings import Settings, SettingsError, animatable, make_settings, spec
 
-__all__ = ["JOB_FILE", "SCHEMA", "Content", "Flow", "Job", "JobError", "Matte", "Output", "Style", "frame_path", "load_job", "make_job"]
+__all__ = [
+    "JOB_FILE",
+    "SCHEMA",
+    "Content",
+    "Flow",
+    "Job",
+    "JobError",
+    "Matte",
+    "Output",
+    "Style",
+    "frame_path",
+    "load_job",
+    "make_content",
+    "make_job",
+]
 
 SCHEMA: Literal[1] = 1
+Model = TypeVar("Model", bound=BaseModel)
 Region = Literal["inside", "outside"]
 """Sides of the matte."""
 JOB_FILE = "job.json"
@@ -34,6 +53,10 @@ class JobError(Exception):
         self.code = code
 
 
+Place = Annotated[str, AfterValidator(checked_path)]
+"""A path that a file can have."""
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -41,9 +64,9 @@ class _Strict(BaseModel):
 class Content(_Strict):
     """The frames to paint: a folder, movie or still by `path`, or a sequence by `pattern` (####, %04d)."""
 
-    path: str | None = None
+    path: Place | None = None
     """A folder of images, a movie or a still; either this or `pattern`."""
-    pattern: str | None = None
+    pattern: Place | None = None
     """Files with the frame's number in their names, such as `shot_####.png` or `shot_%04d.png`."""
     first: int | None = None
     """The first frame to paint, by the number in its file's name; movies count from 1. Null: the first there is."""
@@ -52,7 +75,7 @@ class Content(_Strict):
     colorspace: str | None = None
     """A color space that OpenImageIO knows, such as `lin_rec709` or `sRGB`. Null: what the files say, else sRGB for
     whole numbers and linear Rec.709 for floats."""
-    offset: int = 0
+    offset: int = Field(0, ge=-(10**9), le=10**9)
     """Added to a source's number to give the number of the frame that is written."""
 
     @model_validator(mode="after")
@@ -72,7 +95,7 @@ class Content(_Strict):
 class Style(_Strict):
     """A painting and its share in the blend of its side of the matte."""
 
-    path: str
+    path: Place
     """The picture."""
     weight: float = Field(1.0, ge=0.0, allow_inf_nan=False)
     """Its share in the blend, against the others of its side; 0 leaves it out."""
@@ -88,9 +111,9 @@ class Matte(_Strict):
 
     source: Literal["alpha", "frames"] = "frames"
     """The content's own alpha, or frames that `path` or `pattern` names."""
-    path: str | None = None
+    path: Place | None = None
     """A folder, a movie or a still, which holds for all frames."""
-    pattern: str | None = None
+    pattern: Place | None = None
     """Files with the painted frames' numbers in their names; instead of `path`."""
     invert: bool = False
     """Exchange inside and outside."""
@@ -117,11 +140,11 @@ class Flow(_Strict):
     `forward` holds t to t + 1 and `backward` t to t - 1; `vectors`, Blender's Vector passes, hold both.
     """
 
-    forward: str | None = None
+    forward: Place | None = None
     """Pattern of .flo or EXR files: number t is the flow from frame t to t + 1."""
-    backward: str | None = None
+    backward: Place | None = None
     """Pattern of .flo or EXR files: number t is the flow from frame t to t - 1."""
-    vectors: str | None = None
+    vectors: Place | None = None
     """Pattern of Blender's EXR files with the Vector pass; instead of both."""
 
     @model_validator(mode="after")
@@ -131,15 +154,32 @@ class Flow(_Strict):
         return self
 
 
+def _file_name(text: str) -> str:
+    if re.search(r"[/\\]", text) or is_of_windows(Path(text)):
+        raise ValueError("it may hold neither slashes nor a drive, for the frames lie in the folder")
+    if len(text.encode()) > 200:
+        raise ValueError("it is too long; 200 letters at most")
+    return text
+
+
 class Output(_Strict):
     """Where frames go: `folder`/`name`_####.exr."""
 
-    folder: str
+    folder: Place
     """Where to write; made where it is missing."""
-    name: str = Field(pattern=r"^[^/\\\x00]+$")
+    name: Annotated[Place, AfterValidator(_file_name)] = Field(min_length=1)
     """What the frames are called."""
     existing: Literal["error", "resume", "overwrite"] = "error"
     """What becomes of frames that are there: refuse the job, keep those that fit and paint the others, or paint all anew."""
+
+
+def _usable(plan: dict[str, Any]) -> dict[str, Any]:
+    threads, most = plan.get("threads", 1), int(spec("threads").maximum)
+    if not isinstance(plan.get("device", ""), str) or plan.get("precision", "float32") not in ("float32", "bfloat16"):
+        raise ValueError("device names one, and precision is float32 or bfloat16")
+    if not isinstance(threads, int) or not 1 <= threads <= most:
+        raise ValueError(f"threads is a whole number from 1 to {most}")
+    return plan
 
 
 class Job(_Strict):
@@ -163,7 +203,7 @@ class Job(_Strict):
     """Settings by name; those left out have their defaults."""
     per_frame: dict[str, tuple[float, ...]] = Field(default_factory=dict)
     """Settings that change over the shot: by name a list with one value for each frame."""
-    plan: dict[str, Any] = Field(default_factory=dict)
+    plan: Annotated[dict[str, Any], AfterValidator(_usable)] = Field(default_factory=dict)
     """How an earlier run computed it (precision, threads, …), taken up again by resume."""
 
     @property
@@ -233,6 +273,7 @@ class Job(_Strict):
         for index in range(len(source.numbers)) if self.per_frame else ():
             self.settings_at(index)
         self._check_output(source)
+        self._check_sources(source)
 
     def delivered_numbers(self, source: FrameSource) -> list[int]:
         """The numbers in the names of the frames that are written."""
@@ -276,14 +317,19 @@ class Job(_Strict):
 
     def _check_output(self, source: FrameSource) -> None:
         folder = self.folder
+        if os.name != "nt" and is_of_windows(Path(folder.name)):
+            raise JobError(
+                f"The output folder {folder.name} is named as on Windows, and this is another system.",
+                "Name a folder of this one.",
+                "output",
+            )
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            probe = folder / f".brushflow-{os.getpid()}"
+            probe = folder / f".probe.{os.getpid()}{PARTIAL}"
             probe.touch()
             probe.unlink()
         except OSError as problem:
-            reason = (problem.strerror or str(problem)).lower()
-            raise JobError(f"The output folder {folder} cannot be written to ({reason}).", "Choose another folder.", "output") from None
+            raise self._unwritable(problem) from None
         if self.output.existing == "error":
             there = [number for number in source.numbers if self.frame_path(number).exists()]
             if there:
@@ -291,6 +337,36 @@ class Job(_Strict):
                     f"{len(there)} of {len(source.numbers)} frames are already in {folder}, {self.frame_path(there[0]).name} the first.",
                     "Resume to keep those that fit, overwrite to paint all anew, or choose another folder.",
                     code="exists",
+                )
+
+    def claim(self) -> FolderLock:
+        """The folder, for this job alone until what is returned is closed; raises JobError."""
+        try:
+            return FolderLock(self.folder)
+        except Locked:
+            raise JobError(
+                f"Another job is painting into {self.folder}.", "Let it end or cancel it, or choose another folder.", code="locked"
+            ) from None
+        except OSError as problem:
+            raise self._unwritable(problem) from None
+
+    def _unwritable(self, problem: OSError) -> JobError:
+        reason = (problem.strerror or str(problem)).lower()
+        return JobError(f"The output folder {self.folder} cannot be written to ({reason}).", "Choose another folder.", "output")
+
+    def _check_sources(self, source: FrameSource) -> None:
+        """Nothing that the job reads may be written over, whatever becomes of frames that are there."""
+        read = [*source.files, *(Path(style.path) for style in self.styles)]
+        if self.matte is not None and (opened := self.matte.open()) is not None:
+            with opened:
+                read += opened.files
+        if self.flow is not None:
+            read += self.given_flow().files(self.delivered_numbers(source))
+        folder, written = self.folder.resolve(), {self.frame_path(number).name for number in source.numbers}
+        for path in read:
+            if path.name in written and path.parent.resolve() == folder:
+                raise JobError(
+                    f"The job would write over {path}, which it reads.", "Choose another output folder, or another name.", code="output"
                 )
 
     def frame_path(self, number: int) -> Path:
@@ -305,11 +381,16 @@ def frame_path(folder: Path, name: str, number: int) -> Path:
 def load_job(path: Path) -> Job:
     """Read a job file; relative paths in it are taken from its own folder."""
     try:
+        checked_path(str(path))
+        if not path.is_file():
+            raise JobError(f"There is no job file {path}.", code="job")
+        if (size := path.stat().st_size) > MAXIMUM_FILE:
+            raise JobError(f"The job file {path} has {size} bytes, which is too long; {MAXIMUM_FILE} at most.", code="job")
         values = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise JobError(f"There is no job file {path}.", code="job") from None
+    except RecursionError:
+        raise JobError(f"The job file {path} is nested too deeply.", code="job") from None
     except (OSError, ValueError) as problem:
-        raise JobError(f"The job file {path} cannot be read: {problem}.", code="job") from None
+        raise JobError(f"The job file {brief(str(path), 80)} cannot be read: {problem}.", code="job") from None
     if not isinstance(values, dict):
         raise JobError(f"The job file {path} holds no job: an object was expected.", code="job")
     return make_job(values, relative_to=path.parent)
@@ -317,14 +398,23 @@ def load_job(path: Path) -> Job:
 
 def make_job(values: Mapping[str, Any], relative_to: Path | None = None) -> Job:
     """The job of a dictionary as in the job file; raises JobError that names the first thing that is wrong."""
-    try:
-        job = Job.model_validate(values)
-    except ValidationError as problem:
-        first = problem.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the job"
-        raise JobError(f"The job is not valid: {place}: {first['msg'].removeprefix('Value error, ')}.", code="job") from None
+    job = _validated(Job, values)
     job.resolved_settings()
     return _absolute(job, (relative_to or Path()).absolute())
+
+
+def make_content(values: Mapping[str, Any]) -> Content:
+    """The content of a dictionary as in the job file, with paths as they are; raises JobError."""
+    return _validated(Content, values)
+
+
+def _validated(model: type[Model], values: Mapping[str, Any]) -> Model:
+    try:
+        return model.model_validate(values)
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or model.__name__.lower()
+        raise JobError(f"The job is not valid: {place}: {first['msg'].removeprefix('Value error, ')}.", code="job") from None
 
 
 def _absolute(job: Job, base: Path) -> Job:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 __all__ = ["Numbered", "has_placeholder", "numbered"]
 
-_PLACEHOLDER = re.compile(r"#+|%0?(\d*)d")
+_PLACEHOLDER = re.compile(r"#+|%0?(\d{0,2})d")
 
 
 class Numbered(NamedTuple):

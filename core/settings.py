@@ -520,8 +520,14 @@ def _checked(name: str, one: Spec, value: Any) -> Any:
     raise AssertionError(one.kind)
 
 
+_BEYOND = 1 << 1000
+"""Whole numbers of any length come in, of which a float holds those below 2^1024."""
+
+
 def _number(name: str, one: Spec, value: Any) -> float | int:
     whole = one.kind not in ("float", "weights")
+    if isinstance(value, int) and abs(value) > _BEYOND:
+        value = math.inf if value > 0 else -math.inf
     if isinstance(value, bool) or not isinstance(value, (int, float)) or (whole and math.isfinite(value) and value != int(value)):
         raise SettingsError(f"{name} takes a {_NOUNS.get(one.kind, 'whole number')}, not {value!r}.")
     if not (one.minimum <= value <= one.maximum and math.isfinite(value)):
@@ -533,14 +539,14 @@ def _number(name: str, one: Spec, value: Any) -> float | int:
 def _whole(name: str, item: Any) -> int:
     try:
         return int(item)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise SettingsError(f"{name} takes whole numbers separated by commas, not '{item}'.") from None
 
 
 def _real(name: str, item: Any) -> float:
     try:
         return float(item)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise SettingsError(f"{name} takes numbers separated by commas, not '{item}'.") from None
 
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 # For core, which a script of this folder does not see.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -98,7 +98,7 @@ def _json(value: Any) -> str:
 def _takes(annotation: Any) -> str:
     arguments = [one for one in get_args(annotation) if one is not NoneType]
     match get_origin(annotation):
-        case origin if origin in (Union, UnionType):
+        case origin if origin in (Union, UnionType, Annotated):
             return _takes(arguments[0])
         case origin if origin is Literal:
             return ", ".join(f"`{one}`" for one in arguments)
