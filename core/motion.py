@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from .arrays import read_array, write_array
 from .consistency import chained, mask
 from .content import Content
+from .files import remove_partial
 from .flow import FlowEstimator
 from .flow_files import GivenFlow
 
@@ -69,6 +70,7 @@ class EstimatedMotion:
     def __init__(self, estimator: FlowEstimator, kind: Kind, folder: Path) -> None:
         self._estimator, self._kind, self._folder = estimator, kind, folder
         folder.mkdir(parents=True, exist_ok=True)
+        remove_partial(folder)
 
     def identity(self, here: int, there: int) -> str:
         return self._estimator.name

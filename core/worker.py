@@ -175,7 +175,8 @@ class _Run:
         self._style_digests = [(frame_digest(frame), style.weight, style.region) for frame, style in styles]
         self._weights = weights.ensure(self._settings.network, lambda text: self._warn("weights", text))
         self._state = State(job.folder / "cache" / "state", job.output.name)
-        remove_partial(job.folder)
+        for folder in (job.folder, job.folder / "cache"):
+            remove_partial(folder)
         record_job(job, self._plan)
         with ExitStack() as stack:
             self._ahead = stack.enter_context(ThreadPoolExecutor(1, "ahead"))
