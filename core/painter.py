@@ -37,7 +37,7 @@ class Painted:
     """A finished frame: (H, W, 3) display sRGB in 0..1, the iterations it took and its weighted losses with their total.
 
     `start` is what it started from and `warped` the previous result on its grid, if it was given with its flow. `level` is what the
-    next frame of the shot is painted to.
+    next frame of the shot is painted to. `rise` is how often the loss of the start fits into that of the end.
     """
 
     rgb: Array
@@ -46,6 +46,7 @@ class Painted:
     start: Array
     warped: Array | None = None
     level: float | None = None
+    rise: float = 0.0
 
 
 class Painter:
@@ -131,10 +132,19 @@ class Painter:
         iterations = step.iterations if part is None or part.any() else 0
         direction = LBFGS(self.plan.history, weights.learning_rate) if weights.optimizer == "lbfgs" else Adam(weights.learning_rate)
         stop = StopRule(iterations, weights.tolerance, weights.tolerance_interval, *_enough(step, masks, level))
-        result = minimize(objective, start, direction, stop, bounds=bounds, report=report, check=check)
+        first: list[Tensor] = []
+
+        def evaluate(image: Tensor) -> tuple[Tensor, Tensor]:
+            terms, gradient = objective(image)
+            if not first:
+                first.append(terms)  # on the device: the host waits for it only once the frame is painted
+            return terms, gradient
+
+        result = minimize(evaluate, start, direction, stop, bounds=bounds, report=report, check=check)
+        rise = sum(result.terms) / max(sum(first[0].tolist()), 1.0)
         following = levels.following(level, result.terms, is_enough=result.is_enough, is_start=result.iterations <= 1)
         warped = array(seen[step.previous].warped) if step.previous in seen else None
-        return Painted(array(result.image), result.iterations, Objective.losses(result.terms), array(start), warped, following)
+        return Painted(array(result.image), result.iterations, Objective.losses(result.terms), array(start), warped, following, rise)
 
     def _content_targets(self, picture: Tensor) -> dict[str, Tensor]:
         parts: dict[str, list[Tensor]] = {name: [] for name in self._content_layers}

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ from .pace import Pace
 from .painter import Painted, Painter
 from .passes import Step, memory, path, schedule
 from .pictures import resized
+from .settings import Settings
 from .start import Earlier
 from .state import State
 from .styles import StyleImage
@@ -60,6 +61,8 @@ Array = NDArray[np.float32]
 _FINGERPRINT = "brushflow:fingerprint"
 _LEVEL = "brushflow:level"
 """A text, since numbers in a header are rounded to float32 and resume has to decide alike."""
+_DIVERGED = 10.0
+"""A loss that has grown by this factor is not on its way down."""
 _LEVELED = ("content_weight", "style_weight", "style_blend", "tv_weight")
 """Settings that a shot's level is made of and that can change from frame to frame."""
 
@@ -409,10 +412,28 @@ class _Run:
                 **{"pass": step.pass_number},
             )  # fmt: skip
 
-        return self._painter.paint(
-            content.working, step, earlier, self._job.settings_at(step.index), self._noise(step), report=report,
-            check=self._check_cancelled, matte=content.matte, colors_of=self._colors_of(step.shot), level=self._level(step),
-        )  # fmt: skip
+        def attempt(step: Step, settings: Settings) -> Painted:
+            return self._painter.paint(
+                content.working, step, earlier, settings, self._noise(step), report=report,
+                check=self._check_cancelled, matte=content.matte, colors_of=self._colors_of(step.shot), level=self._level(step),
+            )  # fmt: skip
+
+        settings, painted = self._job.settings_at(step.index), None
+        try:
+            painted = attempt(step, settings)
+            if painted.rise < _DIVERGED:
+                return painted
+        except Diverged as problem:
+            logger.warning("frame %d: %s", content.number, problem)
+        again = attempt(replace(step, start="content"), replace(settings, learning_rate=min(settings.learning_rate / 10, 1.0)))
+        if painted is not None and painted.losses["total"] <= again.losses["total"]:
+            return painted
+        self._warn(
+            "diverged",
+            f"The loss grew while frame {content.number} was painted, so it was painted again from its own picture in smaller steps; "
+            "lower learning_rate if this is seen.",
+        )
+        return again
 
     def _level(self, step: Step) -> float | None:
         """The level at which the shot stands; in a pass of many, every frame takes all of its few iterations."""
