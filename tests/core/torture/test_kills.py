@@ -102,6 +102,7 @@ def test_a_killed_process_leaves_none_behind(tmp_path: Path, record: Callable[..
         if '"frame_done"' in line:
             break
     assert _running(str(job)) == [process.pid]
+    assert not [one for one in Path(f"/proc/{process.pid}/fd").iterdir() if one.readlink().name.startswith("socket:")], "a port is open"
     process.kill()
     process.communicate()
     assert _running(str(job)) == []
