@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import queue
 import signal
@@ -16,8 +15,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from .messages import message_of
+
 __all__ = ["Process", "is_running"]
 
+_LONGEST = 1 << 20
+"""Bytes of a line; a longer one comes in parts, of which none is a message."""
 GRACE = 20.0
 """Seconds that a canceled process gets to finish its files before it is ended."""
 
@@ -56,7 +59,7 @@ class Process:
         # Only bytes move here; this thread must never touch bpy.
         assert self._popen.stdout
         with self._popen.stdout as pipe:
-            for line in pipe:
+            while line := pipe.readline(_LONGEST):
                 self._lines.put(line)
         self._lines.put(None)
 
@@ -73,14 +76,8 @@ class Process:
                 yield line.decode("utf-8", "replace").rstrip("\r\n")
 
     def messages(self) -> Iterator[dict[str, Any]]:
-        """The JSON objects among the lines that came since the last call."""
-        for line in self.lines():
-            try:
-                message = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(message, dict) and isinstance(message.get("event"), str):
-                yield message
+        """The messages among the lines that came since the last call."""
+        yield from filter(None, map(message_of, self.lines()))
 
     @property
     def exit_code(self) -> int | None:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from .files import atomic
 from .flow import FlowError
-from .limits import MAXIMUM_PIXELS, oversize
+from .limits import MAXIMUM_PIXELS, names_in_text, oversize
 from .numbering import Numbered, numbered
 
 __all__ = ["UNKNOWN", "GivenFlow", "read_flo", "read_flow", "read_vectors", "write_flo"]
@@ -123,7 +123,7 @@ def read_flow(path: str | Path) -> Array:
     if path.suffix.lower() == ".flo":
         flow = read_flo(path)
         return _with_unknown(flow, np.abs(flow) < _KNOWN)
-    with _Layers(path) as layers:
+    with names_in_text(path, FlowError), _Layers(path) as layers:
         for pair in _PAIRS:
             found = [layer for layer, channels in layers.channels.items() if set(pair) <= channels.keys()]
             if len(found) > 1:
@@ -144,7 +144,7 @@ def read_vectors(path: str | Path) -> tuple[Array, Array]:
     too, they become `UNKNOWN` unless something else is at rest, for then the camera is. Raises FlowError where there is no such pass.
     """
     path = Path(path)
-    with _Layers(path) as layers:
+    with names_in_text(path, FlowError), _Layers(path) as layers:
         found = [layer for layer, channels in layers.channels.items() if _is_pass(layer, "vector") and {*"xyzw"} <= channels.keys()]
         if not found:
             raise FlowError(f"{path} holds no Vector pass; switch it on in the view layer's passes and render multi-layer EXR.")

@@ -14,6 +14,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from itertools import count, pairwise
@@ -29,7 +30,7 @@ from numpy.typing import NDArray
 
 from .color import HALF_MAXIMUM, srgb_to_linear
 from .files import atomic
-from .limits import oversize
+from .limits import names_in_text, oversize
 from .numbering import has_placeholder, numbered
 
 __all__ = [
@@ -179,7 +180,8 @@ def read_image(path: str | Path, colorspace: str | None = None) -> Frame:
         raise FrameError(f"{path} does not exist; name an image.")
     if colorspace is not None:
         _checked_colorspace(colorspace, "The setting")
-    return _decode_image(path, colorspace).frame()
+    with names_in_text(path, FrameError):
+        return _decode_image(path, colorspace).frame()
 
 
 # ---- what a file holds ----
@@ -377,14 +379,11 @@ class _Images(FrameSource):
     def _checked_size(self) -> tuple[int, int]:
         sizes: dict[Path, tuple[int, int]] = {}
         for path in self._files.values():
-            image = _open_image(path)
-            try:
+            with names_in_text(path, FrameError), closing(_open_image(path)) as image:
                 header = _header(path, image)
                 sizes[path] = header.size
                 if self._colorspace is None:
                     _colorspace_of(header.spec, path, image.format_name())
-            finally:
-                image.close()
         usual = Counter(sizes.values()).most_common(1)[0][0]
         for path, size in sizes.items():
             if size != usual:
@@ -395,7 +394,8 @@ class _Images(FrameSource):
         return usual
 
     def _decode(self, number: int) -> _Pixels:
-        pixels = _decode_image(self._files[number], self._colorspace)
+        with names_in_text(self._files[number], FrameError):
+            pixels = _decode_image(self._files[number], self._colorspace)
         height, width = pixels.values.shape[:2]
         if (width, height) != self.size:
             raise FrameError(f"{self._files[number]} has changed: it is {width}x{height} pixels now and was {self.size[0]}x{self.size[1]}.")
@@ -748,11 +748,8 @@ def read_exr(path: Path) -> NDArray[np.float32]:
 
 def read_exr_attributes(path: Path) -> dict[str, str | int | float]:
     """The header's words and numbers by name; raises FrameError."""
-    image = _open_image(path)
-    try:
+    with names_in_text(path, FrameError), closing(_open_image(path)) as image:
         found = {entry.name: entry.value for entry in image.spec().extra_attribs}
-    finally:
-        image.close()
     # A float is stored with 24 bits; its shortest decimal is the number that was written.
     shortest = {name: float(str(np.float32(value))) if isinstance(value, float) else value for name, value in found.items()}
     return {name: value for name, value in shortest.items() if isinstance(value, (str, int, float))}

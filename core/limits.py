@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["MAXIMUM_FILE", "MAXIMUM_PIXELS", "brief", "checked_path", "is_of_windows", "oversize"]
+__all__ = ["MAXIMUM_FILE", "MAXIMUM_PIXELS", "brief", "checked_path", "is_of_windows", "names_in_text", "oversize"]
 
 MAXIMUM_PIXELS = 1 << 27
 """Of one picture: a frame of 16K film, 15360×8640, has 133 million."""
@@ -24,6 +26,15 @@ def oversize(spec: Any) -> str:
         if width * height > MAXIMUM_PIXELS:
             return f"is {width}x{height} pixels, which is too large: {MAXIMUM_PIXELS >> 20} million pixels at most"
     return ""
+
+
+@contextmanager
+def names_in_text(path: Path, error: type[Exception]) -> Iterator[None]:
+    """Raises `error` where OpenImageIO comes upon a name in a file's header, or speaks of one, that is no UTF-8."""
+    try:
+        yield
+    except UnicodeDecodeError:
+        raise error(f"{path} is damaged: a name in its header is no text.") from None
 
 
 def checked_path(text: str) -> str:
