@@ -71,6 +71,17 @@ def end_to_end(session: nox.Session, blender: str) -> None:
 
 @nox.session
 @in_words
+def torture(session: nox.Session) -> None:
+    """Every fault as often as docs/reliability.md says, whose table it writes anew."""
+    python, record = environments.engine(), Path(".nox/reports/torture.json").resolve()
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.unlink(missing_ok=True)
+    _pytest(session, python, "torture", "tests/core/torture", BRUSHFLOW_TORTURE="full", BRUSHFLOW_TORTURE_RECORD=str(record))
+    session.run(str(python), "scripts/reliability_page.py", str(record), external=True)
+
+
+@nox.session
+@in_words
 def gui(session: nox.Session) -> None:
     """The buttons, clicked in the window of a real Blender where there is one: BLENDER, or on the PATH."""
     _pytest(session, environments.engine(), "gui", "tests/gui")
@@ -83,11 +94,12 @@ def _host(session: nox.Session, blender: str) -> Path:
     return environments.host(blender)
 
 
-def _pytest(session: nox.Session, python: Path, name: str, *folders: str) -> None:
+def _pytest(session: nox.Session, python: Path, name: str, *folders: str, **variables: str) -> None:
     report = Path(".nox/reports") / f"{name}.xml"
     env = {
         "BRUSHFLOW_ENGINE_PYTHON": str(environments.engine()),
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_WAIT_POLICY": "PASSIVE",  # as the engine sets it for itself
+        **variables,
     }
     session.run(str(python), "-m", "pytest", *folders, f"--junitxml={report}", *session.posargs, external=True, env=env)

@@ -17,6 +17,7 @@ from bpy_extras.io_utils import ImportHelper
 from . import Refused, compat, versions, worker
 from .order import take
 from .properties import absolute, stored_path, strips_of
+from .report import report_of
 from .source import obstacle
 
 __all__ = ["active_strip", "chosen_strips", "polled", "register", "unregister"]
@@ -171,6 +172,20 @@ class SEQUENCER_OT_brushflow_job_retry(_OnJob, bpy.types.Operator):
             )
             return {"CANCELLED"}
         return _paint(self, scene, [strip])
+
+
+class SEQUENCER_OT_brushflow_job_report(_OnJob, bpy.types.Operator):
+    """Copy what explains this job to the clipboard: versions, system, settings and the end of its log, without your name"""
+
+    bl_idname = "sequencer.brushflow_job_report"
+    bl_label = "Copy Report"
+
+    def execute(self, context: bpy.types.Context) -> set[Any]:
+        if self.job is None:
+            return {"CANCELLED"}
+        context.window_manager.clipboard = report_of(self.job)
+        self.report({"INFO"}, rpt_("The report is in the clipboard"))
+        return {"FINISHED"}
 
 
 class SEQUENCER_OT_brushflow_job_remove(_OnJob, bpy.types.Operator):
@@ -370,6 +385,7 @@ _CLASSES = (
     SEQUENCER_OT_brushflow_cancel,
     SEQUENCER_OT_brushflow_job_cancel,
     SEQUENCER_OT_brushflow_job_retry,
+    SEQUENCER_OT_brushflow_job_report,
     SEQUENCER_OT_brushflow_job_remove,
     SEQUENCER_OT_brushflow_reveal,
     SEQUENCER_OT_brushflow_version,

@@ -26,6 +26,7 @@ from .flow_files import read_flo, write_flo
 from .frames import FrameError, open_source, read_image, write_gray
 from .job import SCHEMA, Job, JobError, load_job, make_content, make_job
 from .limits import brief
+from .log import Discreet, Log
 from .numbering import has_placeholder
 from .settings import DEFAULT_PRESET, PRESETS, SettingsError, make_settings, parse, specs
 
@@ -42,7 +43,9 @@ class _Wrong(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command of the command line and return its exit status."""
     options = make_parser().parse_args(arguments)
-    logging.basicConfig(level=logging.DEBUG if options.verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(Discreet("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.DEBUG if options.verbose else logging.WARNING, handlers=[handler])
     try:
         return options.command(options)
     except (_Wrong, SettingsError, JobError) as problem:
@@ -102,8 +105,10 @@ def _stylize(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    with _listener(as_json=options.supervised or options.json) as listener:
-        return _run_jobs(map(load_job, map(Path, options.jobs)), listener, supervised=options.supervised)
+    as_json = options.supervised or options.json
+    with _listener(as_json=as_json) as listener:
+        jobs = map(load_job, map(Path, options.jobs))  # goes on after one that raises
+        return _run_jobs(jobs, Log(listener) if as_json else listener, supervised=options.supervised)
 
 
 @contextmanager
@@ -143,6 +148,8 @@ def _run_jobs(jobs: Iterable[Job], listener: Listener, *, supervised: bool = Fal
                 listener(_error(problem, job.identifier, log))
                 worst = max(worst, 2)
                 continue
+            if isinstance(listener, Log):
+                listener.begin(job)
             from .worker import run_job
 
             worst = max(worst, run_job(job, source, listener, cancel, log=log))

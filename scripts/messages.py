@@ -26,8 +26,8 @@ _SHOWN = {"text", "heading", "placeholder", "message"}
 _EXTENDED = ("Scene", "Strip", "WindowManager")
 """Types of Blender that have properties of ours."""
 _LOGGED = {"debug", "info", "warning", "error", "exception"}
-_FOR_MACHINES = {"cli.py", "extraction.py", "process.py"}
-"""What speaks on a terminal or to other processes stays English."""
+_FOR_MACHINES = {"cli.py", "extraction.py", "process.py", "report.py"}
+"""What speaks on a terminal, to other processes or to those who help stays English."""
 _SENTENCE = re.compile(r"[A-Za-z]{2,}[,:;]? [A-Za-z]{2,}|^[A-Z][a-z]+(?:ed|ing)\.?$")
 _WORD = re.compile(r"[A-Za-z][a-z]+[,:;.]? | [A-Za-z][a-z]+")
 _FOREIGN = re.compile(r"^Linear |^Brushflow Preview$|^No (module|interpreter)|[|]|import |^[$] |^(tile|job) |^\nUnit: ")

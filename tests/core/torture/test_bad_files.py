@@ -33,16 +33,16 @@ class Trials:
         self._limit = limit
         self._process: subprocess.Popen[str] | None = None
 
-    def __call__(self, arguments: list[str]) -> dict[str, Any]:
+    def __call__(self, arguments: list[str], seconds: float = HANGS) -> dict[str, Any]:
         if self._process is None:
             command = [sys.executable, "-B", trial.__file__, str(self._limit)]
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write(json.dumps(arguments) + "\n")
         self._process.stdin.flush()
-        if not select.select([self._process.stdout], [], [], HANGS)[0]:
+        if not select.select([self._process.stdout], [], [], seconds)[0]:
             self.close()
-            pytest.fail(f"no answer within {HANGS} seconds")
+            pytest.fail(f"no answer within {seconds} seconds")
         line = self._process.stdout.readline()
         if not line:
             code = self._process.wait()
@@ -69,7 +69,7 @@ def checking() -> Iterator[Trials]:
 def painting_trials(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trials]:
     trials = Trials(PAINTING)
     # What torch does once is not the input's fault.
-    assert trials(Ground(tmp_path_factory.mktemp("first") / "ground").job())["status"] == 0
+    assert trials(Ground(tmp_path_factory.mktemp("first") / "ground").job(), 600)["status"] == 0
     yield trials
     trials.close()
 

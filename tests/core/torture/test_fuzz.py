@@ -23,7 +23,7 @@ from core.numbering import has_placeholder, numbered
 from core.settings import SettingsError, parse, specs
 from tests.core.torture.corpus import FORMATS, flo, image, picture
 
-EXAMPLES = 3000 if os.environ.get("BRUSHFLOW_TORTURE") == "full" else 100
+EXAMPLES = 1000 if os.environ.get("BRUSHFLOW_TORTURE") == "full" else 100
 fuzz = settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 JSON = st.recursive(

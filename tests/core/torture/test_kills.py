@@ -88,7 +88,7 @@ def test_power_that_goes_between_writing_and_renaming_leaves_old_or_new(
         assert painted(out) == whole
         assert not leftovers(tmp_path)
         shutil.rmtree(out)
-        place += 1 if is_full else 6
+        place += 2 if is_full else 6
     assert cuts > 2
     record("power lost between a file's writing and its naming", "the same", times=cuts)
 
