@@ -67,10 +67,11 @@ class Progress:
 
 @dataclass(frozen=True)
 class Result:
-    """The picture found, the number of evaluations made, the loss terms at the last of them, and whether these were enough."""
+    """The picture found, the number of evaluations made, the loss terms at the first and at the last, and whether these were enough."""
 
     image: Tensor
     iterations: int
+    first_terms: tuple[float, ...]
     terms: tuple[float, ...]
     is_enough: bool = False
 
@@ -258,12 +259,15 @@ def minimize(
     image, is_enough = start.clone(), False
     if stop.iterations == 0:
         terms, _ = evaluate(image)
-        return Result(image, 0, tuple(terms.tolist()))
+        first = tuple(terms.tolist())
+        return Result(image, 0, first, first)
     reported, before = time.monotonic(), float("nan")
     for iteration in range(1, stop.iterations + 1):
         if check is not None:
             check()
         terms, gradient = evaluate(image)
+        if iteration == 1:
+            first_terms = terms
         is_last = iteration == stop.iterations
         is_test = stop.is_test(iteration) or (stop.tolerance > 0 and iteration == stop.interval)
         is_report = report is not None and time.monotonic() - reported >= report_every
@@ -291,4 +295,4 @@ def minimize(
             moved = (image + direction.step(gradient, held)).clamp(*bounds)
             direction.took(moved - image)
             image = moved
-    return Result(image, iteration, values, is_enough)
+    return Result(image, iteration, tuple(first_terms.tolist()), values, is_enough)

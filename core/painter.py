@@ -132,16 +132,8 @@ class Painter:
         iterations = step.iterations if part is None or part.any() else 0
         direction = LBFGS(self.plan.history, weights.learning_rate) if weights.optimizer == "lbfgs" else Adam(weights.learning_rate)
         stop = StopRule(iterations, weights.tolerance, weights.tolerance_interval, *_enough(step, masks, level))
-        first: list[Tensor] = []
-
-        def evaluate(image: Tensor) -> tuple[Tensor, Tensor]:
-            terms, gradient = objective(image)
-            if not first:
-                first.append(terms)  # on the device: the host waits for it only once the frame is painted
-            return terms, gradient
-
-        result = minimize(evaluate, start, direction, stop, bounds=bounds, report=report, check=check)
-        rise = sum(result.terms) / max(sum(first[0].tolist()), 1.0)
+        result = minimize(objective, start, direction, stop, bounds=bounds, report=report, check=check)
+        rise = sum(result.terms) / max(sum(result.first_terms), 1.0)
         following = levels.following(level, result.terms, is_enough=result.is_enough, is_start=result.iterations <= 1)
         warped = array(seen[step.previous].warped) if step.previous in seen else None
         return Painted(array(result.image), result.iterations, Objective.losses(result.terms), array(start), warped, following, rise)
