@@ -33,6 +33,10 @@ def _is_count(value: Any) -> bool:
     return _is_number(value) and value >= 0
 
 
+def _is_turn(value: Any) -> bool:
+    return _is_number(value) and value > 0
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 31  # what Blender's numbers hold
 
@@ -45,7 +49,7 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
-_STARTED: Mapping[str, Check] = {"index": _is_count, "total": _is_count, "pass": _is_count}
+_STARTED: Mapping[str, Check] = {"index": _is_count, "total": _is_count, "pass": _is_turn}
 _DONE: Mapping[str, Check] = {
     **_STARTED,
     "frame": _is_number,
@@ -69,7 +73,7 @@ _FACTS: Mapping[str, Mapping[str, Check]] = {
     "error": {"message": _is_text},
 }
 _OPTIONAL: Mapping[str, Check] = {
-    "passes": lambda value: _is_number(value) and value > 0,
+    "passes": _is_turn,
     "device": _is_text,
     "hint": lambda value: value is None or _is_text(value),
 }

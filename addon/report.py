@@ -51,7 +51,7 @@ def _end_of(log_file: Path) -> list[str]:
 
 def discreet(text: str) -> str:
     """`text` without the user's folder and name, and without the passwords that addresses may hold."""
-    text = text.replace(str(Path.home()), "~")
+    text = re.sub(rf"(?<![\w.-]){re.escape(str(Path.home()))}(?=\W|$)", "~", text)
     text = re.sub(r"(?<=://)[^/\s@]+@", "", text)
     try:
         user = getpass.getuser()

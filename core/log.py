@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ class Discreet(logging.Formatter):
     """Writes the user's folder as ~, in tracebacks too, for it holds the user's name."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return super().format(record).replace(str(Path.home()), "~")
+        return re.sub(rf"(?<![\w.-]){re.escape(str(Path.home()))}(?=\W|$)", "~", super().format(record))
 
 
 class Log:

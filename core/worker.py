@@ -118,15 +118,20 @@ def run_job(job: Job, source: FrameSource, listener: Listener, cancel: threading
         return fail("diverged", problem, "Lower learning_rate, or set precision to float32.", 1)
     except OSError as problem:
         logger.exception("the job failed")
-        return fail(
-            "disk", OSError(f"A file could not be read or written: {problem}."), "Finished frames are kept; resume once this is mended.", 1
-        )
+        failure = OSError(f"A file could not be read or written: {_reason(problem)}.")
+        return fail("disk", failure, "Finished frames are kept; resume once this is mended.", 1)
     except (torch.OutOfMemoryError, MemoryError) as problem:
         logger.exception("the job failed")
         return fail("memory", type(problem)("There is not enough memory for frames of this size."), "Lower resolution or history.", 1)
     except Exception as problem:
         logger.exception("the job failed")
         return fail("internal", RuntimeError(f"Something unexpected went wrong: {problem}."), "Finished frames are kept; see the log.", 1)
+
+
+def _reason(problem: OSError) -> str:
+    if problem.strerror is None:
+        return str(problem)
+    return problem.strerror.lower() + (f" ({problem.filename})" if problem.filename else "")
 
 
 @dataclass(frozen=True)

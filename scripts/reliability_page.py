@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+# For core, which a script of this folder does not see.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from settings_table import escaped, filled
 
 __all__ = ["PAGE", "table"]

@@ -138,7 +138,7 @@ def _key(frame: Frame, iterations: int, identity: str) -> str:
 
 def _known(file: Path, key: str) -> Trajectory | None:
     try:
-        with np.load(file) as kept:
+        with np.load(file, allow_pickle=False) as kept:
             if str(kept["key"]) == key:
                 return Trajectory(**{name: kept[name] for name in Trajectory.__dataclass_fields__})
     except (OSError, ValueError, KeyError, EOFError):

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import bpy
 import pytest
 
 
@@ -31,6 +30,7 @@ def job(extension: None, project: Path, scene: Any, image_strip: Callable[..., A
 
 
 def test_a_report_tells_versions_settings_outcome_and_the_end_of_the_log(job: Any) -> None:
+    import bpy
     from bl_ext.user_default.brushflow.addon.report import report_of
 
     text = report_of(job)
@@ -62,5 +62,7 @@ def test_without_a_log_the_report_says_so(job: Any) -> None:
 
 
 def test_the_button_is_of_use_for_jobs_on_the_list_alone(job: Any) -> None:
+    import bpy
+
     assert bpy.ops.sequencer.brushflow_job_report(number=job.number) == {"FINISHED"}
     assert bpy.ops.sequencer.brushflow_job_report(number=job.number + 1) == {"CANCELLED"}
