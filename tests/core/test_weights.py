@@ -152,10 +152,10 @@ def test_torchvisions_vgg19_paints_as_vgg16_does_where_it_sees_the_same(real, ca
     assert w.verify("vgg19") == fetched
     losses = {}
     for network in w.NETWORKS:
-        status, events = run(make(folder=network, network=network, precision="float32"))
+        status, events = run(make(folder=network, network=network, precision="float32", iterations_first=3))
         assert status == 0
         losses[network] = [event["losses"]["style"] for event in events.of("frame_done")]
-    # From frame to frame small differences grow.
+    # From iteration to iteration, and from frame to frame, small differences grow.
     assert losses["vgg19"][0] == pytest.approx(losses["vgg16"][0], rel=0.01)
     assert losses["vgg19"] == pytest.approx(losses["vgg16"], rel=0.06)
 
