@@ -38,7 +38,7 @@ for file in sys.argv[1:]:
     (folder / "cache" / "thumbnail.bmp").write_bytes(b"BM" + bytes(8) + struct.pack("<IIii", 26, 40, 3, 2) + pixels)
     path = folder / (job["output"]["name"] + "_%%04d.exr" %% (content["first"] + content["offset"]))
     shutil.copy(%(painted)r, path)
-    say(event="frame_done", path=str(path), index=1, total=1, kept=False)
+    say(event="frame_done", path=str(path), frame=1, index=1, total=1, seconds=1.0, eta=None, kept=False, **{"pass": 1})
 """
 
 

@@ -32,7 +32,7 @@ if %(error)r:
     sys.exit(1)
 path = pathlib.Path(output["folder"], output["name"] + "_%%04d.exr" %% (content["first"] + content["offset"]))
 shutil.copy(%(painted)r, path)
-say(event="frame_done", path=str(path), index=1, total=1, kept=False)
+say(event="frame_done", path=str(path), frame=1, index=1, total=1, seconds=1.0, eta=None, kept=False, **{"pass": 1})
 """
 
 
