@@ -73,6 +73,9 @@ def cell(footage: Callable[..., Path], style: Path, tmp_path: Path) -> Cell:
         (["quality", "--style", "nowhere.jpg"], "--style: nowhere.jpg does not exist"),
         (["quality", "--effort", "0"], "--effort takes a share"),
         (["quality", "--blender", "2.79"], "--blender"),
+        (["speed", "--only", "sintel"], "--only"),
+        (["speed", "--style", "nowhere.jpg"], "--style: nowhere.jpg does not exist"),
+        (["speed", "--json", "nowhere/figures.json"], "nowhere/figures.json: its folder does not exist"),
     ],
 )
 def test_a_wrong_option_of_the_benchmark_is_refused_before_anything_is_installed(

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-import benchmark
 import cv2
 import numpy as np
 import pytest
@@ -323,23 +322,6 @@ def test_the_report_says_what_the_figures_say() -> None:
 
 
 # The command line
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["speed", "--only", "sintel"], "--only"),
-        (["speed", "--style", "nowhere.jpg"], "--style: nowhere.jpg does not exist"),
-        (["speed", "--json", "nowhere/figures.json"], "nowhere/figures.json: its folder does not exist"),
-    ],
-)
-def test_a_wrong_option_is_refused_before_anything_is_installed(
-    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as refused:
-        benchmark.parse(arguments)
-    assert refused.value.code == 2
-    assert words in capsys.readouterr().err
 
 
 def _main(monkeypatch: pytest.MonkeyPatch, data: Path, *options: str) -> int:
