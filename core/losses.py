@@ -176,18 +176,12 @@ class Objective:
         """Content and style."""
         totals = {"content": image.new_zeros(()), "style": image.new_zeros(())}
         if self.content or self.style:
-            for (term, weight, _), value in self._kept_layers(image) if not self.checkpointing else self._recomputed_layers(image):
+            for (term, weight, _), value in self._layers(image):
                 totals[term] = totals[term] + weight * value
         return totals["content"], totals["style"]
 
-    def _kept_layers(self, image: Tensor) -> Iterator[tuple[_Weighted, Tensor]]:
-        """The losses of the network's layers, each with its value."""
-        for name, features in self.network(image).items():
-            for one in self._losses(name):
-                yield one, _LossOfLayer.apply(features, one.loss, self.normalize_gradients)
-
-    def _recomputed_layers(self, image: Tensor) -> Iterator[tuple[_Weighted, Tensor]]:
-        """The same, where only the blocks from number `checkpointing` on keep their layers."""
+    def _layers(self, image: Tensor) -> Iterator[tuple[_Weighted, Tensor]]:
+        """The losses of the network's layers, each with its value; only the blocks from number `checkpointing` on keep their layers."""
         x = image
         for number, block in enumerate(self.network.blocks):
             if number < self.checkpointing:
