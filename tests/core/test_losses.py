@@ -188,12 +188,25 @@ def test_layers_and_regions_count_by_their_weights_and_shares(network):
     torch.testing.assert_close(terms[0], 5 * 2 * content_loss(features["relu2_1"], whole.content["relu2_1"]))
 
 
+class Pixels:
+    """A network of one block, whose one layer is the picture itself."""
+
+    names = ("relu1_1",)
+
+    @property
+    def blocks(self):
+        return (self,)
+
+    def __call__(self, image):
+        return {"relu1_1": image}, image
+
+
 def test_a_region_pulls_each_of_its_pixels_as_strongly_as_a_whole_picture_does():
     image = random(1, 3, 12, 10, seed=5, scale=50)
     twice = torch.cat((image, image), 3)
 
     def pull(picture, region):
-        return Objective(lambda x: {"relu1_1": x}, {}, [region], content_weight=0, style_weight=1)(picture)[1]
+        return Objective(Pixels(), {}, [region], content_weight=0, style_weight=1)(picture)[1]
 
     gram = gram_matrix(random(1, 3, 4, 4, seed=8))
     left = torch.zeros(12, 20, dtype=torch.float64)
@@ -223,11 +236,8 @@ def test_a_style_that_is_matched_pulls_nowhere(network):
 def test_normalized_gradients_have_the_weights_as_l1_norm():
     features, target = random(1, 4, 6, 5, seed=1).requires_grad_(), random(1, 4, 6, 5, seed=2)
 
-    def identity(x):
-        return {"relu1_1": x}
-
     for content, style in (({"relu1_1": target}, []), ({}, [painted_like({"relu1_1": target}, ["relu1_1"])])):
-        whole = Objective(identity, content, style, content_weight=7, style_weight=7, normalize_gradients=True)
+        whole = Objective(Pixels(), content, style, content_weight=7, style_weight=7, normalize_gradients=True)
         _, gradient = whole(features)
         assert float(gradient.abs().sum()) == pytest.approx(7, rel=1e-4)
 
