@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .checkpointing import LayerLoss, Recomputed, normalized
-from .vgg import strips
+from .vgg import VGG, strips
 
 __all__ = [
     "TV_SCALE",
@@ -108,7 +108,7 @@ class Objective:
     """The loss that a frame minimizes, and its gradient.
 
     Args:
-        network: gives the features of a picture by layer name.
+        network: gives the features of a picture, block by block.
         content: target features by layer.
         style: regions, whose losses count by their shares.
         content_layers, style_layers: weights by layer, 1 for those that are not named.
@@ -118,7 +118,7 @@ class Objective:
         strip_rows: rows of a layer that such a block computes at a time; 0 computes all at once.
     """
 
-    network: Any
+    network: VGG
     content: Mapping[str, Tensor]
     style: Sequence[Region]
     content_weight: float
