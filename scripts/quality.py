@@ -42,7 +42,7 @@ from core.weights import WeightsError
 
 Array = NDArray[np.float32]
 
-FIRST, LATER, ALONE = 180, 30, 150
+FIRST, LATER, ALONE = 180, 40, 120
 """Iterations of a first frame, of a later one, and of one that starts from noise, which needs more for the same style."""
 FAST = {"iterations_first": 300, "iterations": 60}
 """The same under fast motion, where most of every frame is new."""
