@@ -15,7 +15,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from quality_jobs import Cell, Failed, Record
 from quality_report import FULL, ROWS, Estimate, Figures, Findings, Objective, Uncovered, checks, markdown
 from quality_scenes import ALLEY, SCENES, TITLES, Scene, alley, read_display, rendered
+from report import publish, say
 
 from core.consistency import mask
 from core.evaluate import temporal_error
@@ -128,7 +129,7 @@ def _frames(row: str, scene: Scene) -> int:
 # Running
 
 
-def run(cells: Sequence[Cell], only: Sequence[str], say: Callable[[str], None]) -> dict[tuple[str, str], str]:
+def run(cells: Sequence[Cell], only: Sequence[str]) -> dict[tuple[str, str], str]:
     """Paint and measure what is not there yet of the chosen cells; the reasons of those that cannot be."""
     chosen = [cell for cell in cells if not only or any(_is_meant(cell, pattern) for pattern in only)]
     missing = [cell for cell in chosen if cell.record() is None]
@@ -164,7 +165,7 @@ def _is_meant(cell: Cell, pattern: str) -> bool:
     return any(fnmatch(name, pattern) for name in (f"{cell.row}/{cell.scene.name}", cell.row, cell.scene.name))
 
 
-def estimate(scenes: Mapping[str, Scene], folder: Path, say: Callable[[str], None]) -> dict[str, dict[str, Estimate]]:
+def estimate(scenes: Mapping[str, Scene], folder: Path) -> dict[str, dict[str, Estimate]]:
     """End-point errors of the estimators, from the records where they fit."""
     found: dict[str, dict[str, Estimate]] = {}
     for name in ("dis", "large", "raft"):
@@ -406,10 +407,6 @@ def main() -> int:
     parser.add_argument("--output", type=Path)
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-
-    def say(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
-
     scenes = {name: rendered(asked.cache / "scenes" / name) for name in SCENES}
     if asked.alley:
         scenes[ALLEY] = alley(asked.alley, asked.cache / "scenes" / ALLEY)
@@ -417,24 +414,17 @@ def main() -> int:
     results_folder = asked.cache / ("results" if asked.effort == 1 else f"trial_{asked.effort:g}")
     cells = planned(scenes, asked.style, results_folder, asked.effort)
     try:
-        reasons = run(cells, asked.only, say)
+        reasons = run(cells, asked.only)
     except Failed as problem:
         say(f"A job failed: {problem}")
         return 1
     say("measuring")
     results = Results(cells, reasons)
     (results_folder / "estimators").mkdir(parents=True, exist_ok=True)
-    found = findings(results, scenes, asked.style, estimate(scenes, results_folder / "estimators", say))
-    text = markdown(found)
-    print(text)
-    if asked.output:
-        asked.output.write_text(text, "utf-8")
-    if asked.json:
-        write_json(asked.json, {**found.as_dict(), "checks": [vars(check) for check in checks(found)]})
+    found = findings(results, scenes, asked.style, estimate(scenes, results_folder / "estimators"))
     for path in sheets(results, scenes, asked.style, results_folder / "sheets"):
         say(f"contact sheet {path}")
-    for check in checks(found):
-        say(str(check))
+    publish(markdown(found), found.as_dict(), checks(found), asked.output, asked.json)
     return 0
 
 

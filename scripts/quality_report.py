@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["FULL", "ROWS", "Check", "Estimate", "Figures", "Findings", "Objective", "Uncovered", "checks", "grid", "markdown"]
+from report import Check, grid, requirements
+
+__all__ = ["FULL", "ROWS", "Estimate", "Figures", "Findings", "Objective", "Uncovered", "checks", "markdown"]
 
 ROWS = {
     "full-dis": "full method, DIS",
@@ -106,19 +108,6 @@ class Findings:
         """A painted cell, or None."""
         found = self.table.get(row, {}).get(scene)
         return found if found and not found.reason else None
-
-
-@dataclass(frozen=True)
-class Check:
-    """One requirement: the figure found, its limit, and whether it holds."""
-
-    text: str
-    figure: str
-    limit: str
-    holds: bool
-
-    def __str__(self) -> str:
-        return f"{'holds' if self.holds else 'does NOT hold'}: {self.text}: {self.figure} ({self.limit})"
 
 
 def checks(found: Findings) -> list[Check]:
@@ -222,7 +211,7 @@ def _estimators(found: Findings) -> Iterator[Check]:
 
 def markdown(found: Findings) -> str:
     """Everything, for docs/quality.md and to be read on a terminal."""
-    parts = [_INTRODUCTION, *_table(found), *_checks(found), *_study_tables(found), *_made(found)]
+    parts = [_INTRODUCTION, *_table(found), *requirements(checks(found)), *_study_tables(found), *_made(found)]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
@@ -258,16 +247,6 @@ def _cell(figures: Figures | None) -> str:
     if figures is None or figures.reason:
         return "–"
     return f"**{_error(figures.temporal)}** · {figures.style:.0f} · {figures.content / 1000:.1f}"
-
-
-def _checks(found: Findings) -> Iterator[str]:
-    listed = checks(found)
-    if listed:
-        yield "## What is required of it"
-        yield grid(
-            ["", "found", "required", ""],
-            [[one.text, one.figure, one.limit, "holds" if one.holds else "**does not hold**"] for one in listed],
-        )
 
 
 def _study_tables(found: Findings) -> Iterator[str]:
@@ -359,8 +338,3 @@ def _error(value: float | None) -> str:
         return "–"
     scaled = value * 1e4
     return f"{scaled:.0f}" if scaled >= 100 else f"{scaled:.1f}" if scaled >= 10 else f"{scaled:.2f}"
-
-
-def grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))

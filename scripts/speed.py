@@ -14,7 +14,7 @@ import platform
 import re
 import statistics
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 from quality_scenes import ALLEY, read_display
 from reference_engine import FIRST, LATER, Frame, ReferenceEngine
+from report import publish, say
 from speed_convolutions import convolution_seconds, convolutions, floor, memory_bandwidth, peak_rate
 from speed_engine import Engine
 from speed_jobs import there_and_back, work
@@ -35,14 +36,12 @@ from torch import Tensor
 
 from core import weights
 from core.devices import DeviceError, Plan, choose, configure
-from core.files import write_json
 from core.frames import FrameError
 from core.painter import Painted
 from core.pictures import tensor
 from core.settings import Settings, make_settings
 
 Array = NDArray[np.float32]
-Say = Callable[[str], None]
 
 _VERSION = 1
 """Of the reference engine's results: to be raised when it computes something else."""
@@ -96,8 +95,8 @@ class Bench:
         cache: folder of the reference's trajectories.
     """
 
-    def __init__(self, shot: Shot, style: Array, device: str, effort: Effort, cache: Path, say: Say) -> None:
-        self.shot, self._style, self._effort, self._cache, self._say = shot, style, effort, cache, say
+    def __init__(self, shot: Shot, style: Array, device: str, effort: Effort, cache: Path) -> None:
+        self.shot, self._style, self._effort, self._cache = shot, style, effort, cache
         found = weights.ensure("vgg16")
         loaded = weights.load(found)
         self._device_setting = {"device": device}
@@ -115,9 +114,9 @@ class Bench:
         for index in range(len(self.shot.frames)):
             limit = self._effort.limits[min(index, 1)]
             name = f"{self.shot.name}_{self.shot.size[0]}x{self.shot.size[1]}_{limit}_{index + 1}.npz"
-            self._say(f"{self.shot.title}: the reference's frame {index + 1}")
+            say(f"{self.shot.title}: the reference's frame {index + 1}")
             frame = self._frame(index, found)
-            found.append(trajectory(self.reference, frame, limit, self._cache / name, self._identity, self._say))
+            found.append(trajectory(self.reference, frame, limit, self._cache / name, self._identity))
         return found
 
     def _frame(self, index: int, before: Sequence[Trajectory]) -> Frame:
@@ -138,7 +137,7 @@ class Bench:
         previous: Painted | None = None
         self.engine.warm_up()
         for index, (reference, one) in enumerate(zip(trajectories, seconds, strict=True)):
-            self._say(f"{self.shot.title}: frame {index + 1}")
+            say(f"{self.shot.title}: frame {index + 1}")
             runs = [self.engine.paint(index, previous) for _ in range(self._effort.repeats)]
             painted = runs[0].painted
             if index == 0:
@@ -164,7 +163,7 @@ class Bench:
         ]
 
     def _frame_races(self, index: int, trajectories: Sequence[Trajectory], one: Spread, *, delivered: bool) -> list[Race]:
-        self._say(f"{self.shot.title}: the race of frame {index + 1}{'' if delivered else ', not clamped'}")
+        say(f"{self.shot.title}: the race of frame {index + 1}{'' if delivered else ', not clamped'}")
         reference, frame = trajectories[index], self._frame(index, trajectories)
         content = self.reference.content_features(frame)
         previous = trajectories[index - 1].result if index else None
@@ -205,7 +204,7 @@ class Bench:
 
     def evaluation(self, with_step: Spread, reference: Spread) -> Evaluation:
         """What one evaluation costs, and what the device could do."""
-        self._say(f"{self.shot.title}: an evaluation, and its convolutions alone")
+        say(f"{self.shot.title}: an evaluation, and its convolutions alone")
         plan, settings = self.engine.plan, self.engine.settings
         objective, start = self.engine.objective(0, None)
         seconds = []
@@ -215,7 +214,7 @@ class Bench:
             seconds.append(self.engine.clock() - begun)
         layers = convolutions(settings.network, {*settings.content_layers, *settings.style_layers}, self.shot.size)
         forward, backward = convolution_seconds(layers, plan)
-        self._say(f"{self.shot.title}: memory")
+        say(f"{self.shot.title}: memory")
         ours, theirs = peak_memory(self.shot, self._style, self._device_setting, self._effort.history)
         return Evaluation(
             self.shot.title, Spread.of(seconds[_WARM_UP:]), with_step, reference, forward, backward,
@@ -227,7 +226,7 @@ class Bench:
 
 
 def measure(
-    listed: Sequence[Shot], film: Sequence[Array], style: Path, device: str, effort: Effort, cache: Path, say: Say, command: str = ""
+    listed: Sequence[Shot], film: Sequence[Array], style: Path, device: str, effort: Effort, cache: Path, command: str = ""
 ) -> Findings:
     """All figures.
 
@@ -241,7 +240,7 @@ def measure(
     races: list[Race] = []
     evaluations: list[Evaluation] = []
     for shot in listed:
-        bench = Bench(shot, painting, device, effort, cache, say)
+        bench = Bench(shot, painting, device, effort, cache)
         trajectories = bench.trajectories()
         seconds = bench.reference_seconds(trajectories)
         frames, with_step = bench.whole(trajectories, seconds)
@@ -253,7 +252,7 @@ def measure(
         plan.device, machine(plan), plan.as_dict(), command, effort.limits if effort.is_cut else None, whole, races, evaluations,
         outside=outside(film, style, device, effort),
         rate=None if plan.device == "cpu" else rate(film, style, device, effort),
-        memory=_large(effort, say),
+        memory=_large(effort),
     )  # fmt: skip
 
 
@@ -280,7 +279,7 @@ def rate(film: Sequence[Array], style: Path, device: str, effort: Effort) -> Rat
     return Rate(size, effort.rate_frames, iterations, 1 / second, least, least * iterations / second)
 
 
-def _large(effort: Effort, say: Say) -> dict[str, Any]:
+def _large(effort: Effort) -> dict[str, Any]:
     if not effort.large or importlib.util.find_spec("speed_memory") is None:
         return {}
     say("memory of large frames")
@@ -336,10 +335,6 @@ def main() -> int:
     parser.add_argument("--output", type=Path)
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-
-    def say(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
-
     listed = _chosen(asked)
     if not listed:
         say(f"There is no shot {asked.only} here; BRUSHFLOW_TEST_DATA names the folder of the test data that has it.")
@@ -349,21 +344,14 @@ def main() -> int:
     options += [f"--device {asked.device}"] if asked.device != "cpu" else []
     command = " ".join(["python3 scripts/benchmark.py speed", *options])
     try:
-        found = measure(listed, _film(asked, effort, listed), asked.style, asked.device, effort, asked.cache, say, command)
+        found = measure(listed, _film(asked, effort, listed), asked.style, asked.device, effort, asked.cache, command)
     except (DeviceError, FrameError) as problem:
         say(str(problem))
         return 2
     except weights.WeightsError as problem:
         say(str(problem))
         return 1
-    text = markdown(found)
-    print(text)
-    if asked.output:
-        asked.output.write_text(text, "utf-8")
-    if asked.json:
-        write_json(asked.json, found.as_dict())
-    for check in checks(found):
-        say(str(check))
+    publish(markdown(found), found.as_dict(), checks(found), asked.output, asked.json)
     return 0
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from reference_engine import Frame, ReferenceEngine
+from report import say
 from torch import Tensor
 
 from core.color import network_bounds
@@ -82,7 +82,6 @@ def trajectory(
     iterations: int,
     file: Path,
     identity: str,
-    say: Callable[[str], None],
     kept_every: float = _KEPT_EVERY,
 ) -> Trajectory:
     """From the cache, else computed.
@@ -96,7 +95,7 @@ def trajectory(
     known = _known(file, key)
     if known is None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        known = _computed(engine, frame, iterations, file.with_suffix(".state"), key, say, kept_every)
+        known = _computed(engine, frame, iterations, file.with_suffix(".state"), key, kept_every)
         with atomic(file) as partial:
             np.savez(partial, key=np.array(key), **vars(known))
         file.with_suffix(".state").unlink(missing_ok=True)
@@ -104,7 +103,7 @@ def trajectory(
 
 
 def _computed(
-    engine: ReferenceEngine, frame: Frame, iterations: int, file: Path, key: str, say: Callable[[str], None], kept_every: float
+    engine: ReferenceEngine, frame: Frame, iterations: int, file: Path, key: str, kept_every: float
 ) -> Trajectory:
     content = engine.content_features(frame)
     kept = _kept(file, key)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from quality_report import Check, grid
+from report import Check, grid, requirements
 
 __all__ = ["FACTORS", "Evaluation", "Findings", "Outside", "Race", "Rate", "Spread", "Whole", "checks", "markdown"]
 
@@ -184,7 +184,6 @@ class Findings:
             "peak_memory_bytes": max(memories, default=None),
             "outside_optimizer_ms_per_frame": self.outside.milliseconds.median if self.outside else None,
             **asdict(self),
-            "checks": [asdict(check) for check in checks(self)],
         }
 
 
@@ -246,8 +245,8 @@ def _job_checks(found: Findings) -> Iterator[Check]:
 
 def markdown(found: Findings) -> str:
     """Everything, for docs/performance.md and to be read on a terminal."""
-    parts = [_INTRODUCTION, *_limits(found), *_checks(found), *_whole(found), *_races(found), *_evaluations(found), *_outside(found),
-             *_rate(found), *_memory(found), *_tried(), *_made(found)]  # fmt: skip
+    parts = [_INTRODUCTION, *_limits(found), *requirements(checks(found), _note(found)), *_whole(found), *_races(found),
+             *_evaluations(found), *_outside(found), *_rate(found), *_memory(found), *_tried(), *_made(found)]  # fmt: skip
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
@@ -273,13 +272,10 @@ def _limits(found: Findings) -> Iterator[str]:
         )
 
 
-def _checks(found: Findings) -> Iterator[str]:
-    if listed := checks(found):
-        yield "## What is required of it"
-        if found.device == "cpu" and not _FAST_CPU & {*found.machine.get("features", ())}:
-            yield "This processor has neither AMX nor AVX512-BF16, for which the ratios are required."
-        rows = [[one.text, one.figure, one.limit, "holds" if one.holds else "**does not hold**"] for one in listed]
-        yield grid(["", "found", "required", ""], rows)
+def _note(found: Findings) -> str:
+    if found.device == "cpu" and not _FAST_CPU & {*found.machine.get("features", ())}:
+        return "This processor has neither AMX nor AVX512-BF16, for which the ratios are required."
+    return ""
 
 
 def _whole(found: Findings) -> Iterator[str]:

@@ -172,21 +172,19 @@ def test_a_refused_job_is_told_in_the_engines_own_words(cell: Cell) -> None:
 @pytest.mark.parametrize(
     ("pattern", "meant"), [("full-*/pan", True), ("full-dis", True), ("pan", True), ("noise", False), ("full-*/fast", False)]
 )
-def test_cells_are_chosen_by_row_scene_or_both(cell: Cell, pattern: str, meant: bool) -> None:
-    said: list[str] = []
+def test_cells_are_chosen_by_row_scene_or_both(cell: Cell, pattern: str, meant: bool, capsys: pytest.CaptureFixture[str]) -> None:
     (cell.folder / "measured.json").parent.mkdir(parents=True)
     (cell.folder / "measured.json").write_text(json.dumps({"key": cell.key, "seconds": 1.0, "iterations": 1, "measures": {}}))
-    quality.run([cell], [pattern], said.append)
-    assert said == [f"{int(meant)} of {int(meant)} jobs are done already"]
+    quality.run([cell], [pattern])
+    assert capsys.readouterr().err == f"{int(meant)} of {int(meant)} jobs are done already\n"
 
 
-def test_only_the_chosen_cells_are_painted(cell: Cell, weights: Path) -> None:
-    said: list[str] = []
+def test_only_the_chosen_cells_are_painted(cell: Cell, weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = replace(cell, row="noise", settings={**TINY, "flow": "dis", "init": "random"})
-    assert quality.run([cell, other], ["full-*/pan"], said.append) == {}
+    assert quality.run([cell, other], ["full-*/pan"]) == {}
     assert cell.record() and not other.record()
-    quality.run([cell, other], ["full-*/pan"], said.append)
-    assert said[-1] == "1 of 1 jobs are done already"
+    quality.run([cell, other], ["full-*/pan"])
+    assert capsys.readouterr().err.endswith("1 of 1 jobs are done already\n")
 
 
 # The plan

@@ -70,8 +70,7 @@ def reference(loaded: dict[str, torch.Tensor], shot: Shot, style: np.ndarray) ->
 
 
 def test_both_engines_are_measured_on_the_same_frames_and_the_trajectory_is_kept(shot: Shot, painting: Path, tmp_path: Path) -> None:
-    said: list[str] = []
-    found = speed.measure([shot], shot.frames, painting, "cpu", TINY, tmp_path / "cache", said.append)
+    found = speed.measure([shot], shot.frames, painting, "cpu", TINY, tmp_path / "cache")
     assert [one.frame for one in found.whole] == [1, 2, 3]
     assert [one.reference_evaluations for one in found.whole] == [24, 12, 12]
     assert all(0 < one.seconds.low <= one.seconds.median <= one.seconds.high for one in found.whole)
@@ -135,22 +134,22 @@ class _Interrupted(ReferenceEngine):
 
 
 def test_an_interrupted_trajectory_goes_on_where_it_was_kept_and_a_finished_one_is_read(
-    reference: ReferenceEngine, shot: Shot, tmp_path: Path
+    reference: ReferenceEngine, shot: Shot, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    frame, said = framed(shot, 0, None, CPU), []
-    whole = trajectory(reference, frame, 25, tmp_path / "whole.npz", "one", said.append)
+    frame = framed(shot, 0, None, CPU)
+    whole = trajectory(reference, frame, 25, tmp_path / "whole.npz", "one")
     assert whole.evaluations == 25 and whole.delivered_at.tolist() == [10, 20, 25]
     with pytest.raises(KeyboardInterrupt):
-        trajectory(_Interrupted(reference, 14), frame, 25, tmp_path / "frame.npz", "one", said.append, kept_every=0)
+        trajectory(_Interrupted(reference, 14), frame, 25, tmp_path / "frame.npz", "one", kept_every=0)
     rest = _Interrupted(reference, 1000)
-    resumed = trajectory(rest, frame, 25, tmp_path / "frame.npz", "one", said.append)
-    assert rest.made == 25 - 14 and "    goes on after 14 evaluations" in said
+    resumed = trajectory(rest, frame, 25, tmp_path / "frame.npz", "one")
+    assert rest.made == 25 - 14 and "    goes on after 14 evaluations\n" in capsys.readouterr().err
     assert resumed.losses == pytest.approx(whole.losses, rel=1e-3)
     assert [path.name for path in tmp_path.glob("frame.*")] == ["frame.npz"]
 
-    trajectory(again := _Interrupted(reference, 1000), frame, 25, tmp_path / "frame.npz", "one", said.append)
+    trajectory(again := _Interrupted(reference, 1000), frame, 25, tmp_path / "frame.npz", "one")
     assert again.made == 0
-    trajectory(again, frame, 25, tmp_path / "frame.npz", "another", said.append)
+    trajectory(again, frame, 25, tmp_path / "frame.npz", "another")
     assert again.made == 25
 
 
