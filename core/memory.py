@@ -14,7 +14,7 @@ from .devices import DeviceError, Plan, available, choose
 from .settings import Settings
 from .vgg import CHANNELS, layers
 
-__all__ = ["OutOfMemory", "Work", "fitting", "free_memory", "needed", "planned"]
+__all__ = ["OutOfMemory", "Work", "fitting", "free_memory", "needed", "planned", "remembered"]
 
 _ITEM_BYTES = {"float32": 4, "bfloat16": 2}
 _PICTURE = 12
@@ -106,15 +106,20 @@ def fitting(plan: Plan, work: Work, limit: float | None) -> Plan:
 def needed(plan: Plan, work: Work) -> int:
     """Bytes of the device's memory that painting takes at its peak; on the processor those of the whole process."""
     pixels, kind = work.pixels, plan.torch_device.type
-    pairs = min(plan.history, work.pairs)
-    optimizer = (2 * pairs + 15 if pairs else 8) * _PICTURE
+    optimizer = (13 if work.pairs else 8) * _PICTURE
     # Content, start, result, and what is read ahead, written and delivered; earlier frames with their flow, mask and warped picture.
     frame = 14 * _PICTURE + 5 * _PICTURE * work.held_to if kind == "cpu" else 4 * _PICTURE + 2 * _PICTURE * work.held_to
     terms = 3 * _PICTURE if plan.checkpointing else (9 + 4 * work.held_to) * _PICTURE
     content = sum(CHANNELS[_block(layer)] / 4 ** _block(layer) for layer in work.content) * _ITEM_BYTES[plan.precision]
     network = max(_network(plan, work), _forward(plan, work))
     total = (optimizer + frame + terms + content) * pixels + network
-    return int(total) + _ENGINE.get(kind, _WORKSPACES)
+    return int(total) + remembered(plan, work) + _ENGINE.get(kind, _WORKSPACES)
+
+
+def remembered(plan: Plan, work: Work) -> int:
+    """Bytes of what L-BFGS keeps once its history is full: two pictures a step, and the latest step and gradient."""
+    pairs = min(plan.history, work.pairs)
+    return (2 * pairs + 2) * _PICTURE * work.pixels if pairs else 0
 
 
 def _block(layer: str) -> int:

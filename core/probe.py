@@ -25,7 +25,7 @@ from .devices import Plan
 from .flow import estimator
 from .frames import FrameSource, write_exr
 from .job import Job
-from .memory import Work, needed
+from .memory import Work, needed, remembered
 from .painter import Painter
 from .passes import Step
 from .pictures import resized
@@ -101,11 +101,11 @@ def probe(job: Job, source: FrameSource, steps: Collection[Step], plan: Plan, fo
     look = _look(max(styles, key=lambda style: style.share).rgb, whole)
     picture = _file_size(finished(look, original, settings, {style.region for style in styles}))
     writing = clock.lap()
-    more = math.prod(whole) / math.prod(size)
+    more, work = math.prod(whole) / math.prod(size), Work.of(settings, whole)
     return Cost(
         evaluation=second.evaluation * more, start=max(start - first.evaluation - first.setup, 0.0) + first.setup * more,
         frame=second.setup * more, reading=reading, writing=writing, flow=flow * more, mask=masking * more, picture=picture,
-        memory=needed(plan, Work.of(settings, whole)) if shrink < 1 else _peak_memory(plan, _history_bytes(settings, plan, steps, whole)),
+        memory=needed(plan, work) if shrink < 1 else _peak_memory(plan, remembered(plan, work)),
     )  # fmt: skip
 
 
@@ -181,16 +181,6 @@ def _file_size(rgba: Array) -> int:
         path = Path(folder, "frame.exr")
         write_exr(path, rgba, {})
         return path.stat().st_size
-
-
-def _history_bytes(settings: Settings, plan: Plan, steps: Collection[Step], size: tuple[int, int]) -> int:
-    """What L-BFGS keeps once its history is full: two pictures a step, and the latest step and gradient."""
-    if settings.optimizer != "lbfgs":
-        return 0
-    longest = max(step.iterations for step in steps)
-    # Only the processor's memory is taken as it is used.
-    pairs = min(plan.history, longest) if plan.torch_device.type == "cpu" else plan.history
-    return (2 * pairs + 2) * 3 * 4 * math.prod(size)
 
 
 def _peak_memory(plan: Plan, history: int) -> int | None:
