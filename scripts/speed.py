@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import importlib.util
 import platform
 import re
 import statistics
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import speed_memory
 import torch
 from numpy.typing import NDArray
 from quality_scenes import ALLEY, read_display
@@ -30,7 +30,7 @@ from speed_engine import Engine
 from speed_jobs import there_and_back, work
 from speed_peak import peak_memory
 from speed_reference import Trajectory, clamped, judged, trajectory
-from speed_report import FACTORS, Evaluation, Findings, Outside, Race, Rate, Spread, Whole, checks, markdown
+from speed_report import FACTORS, Evaluation, Findings, Large, Outside, Race, Rate, Spread, Steady, Whole, checks, markdown
 from speed_shots import Shot, framed, shots, style_tensor
 from torch import Tensor
 
@@ -38,7 +38,7 @@ from core import weights
 from core.devices import DeviceError, Plan, choose, configure
 from core.frames import FrameError
 from core.painter import Painted
-from core.pictures import tensor
+from core.pictures import resized, tensor
 from core.settings import Settings, make_settings
 
 Array = NDArray[np.float32]
@@ -63,6 +63,7 @@ class Effort:
         job_size, job_iterations: of the job whose time outside of the optimizer is measured, of `job_frames` frames.
         rate_frames: of the job whose frames a second are measured on a GPU.
         matrix: side of the product that gives the device's peak.
+        steady_size, steady_frames: of the long job whose frames shall all take the same time.
         history: that is filled before the memory is read; None fills it.
         large: sizes whose memory and rate is measured.
     """
@@ -75,6 +76,8 @@ class Effort:
     job_iterations: int = 6
     rate_frames: int = 24
     matrix: int = 4096
+    steady_size: tuple[int, int] = (192, 82)
+    steady_frames: int = 240
     history: int | None = None
     large: tuple[tuple[int, int], ...] = ((640, 360), (1280, 720), (1920, 1080), (3840, 2160))
 
@@ -252,7 +255,8 @@ def measure(
         plan.device, machine(plan), plan.as_dict(), command, effort.limits if effort.is_cut else None, whole, races, evaluations,
         outside=outside(film, style, device, effort),
         rate=None if plan.device == "cpu" else rate(film, style, device, effort),
-        memory=_large(effort),
+        steady=steady(film, style, device, effort),
+        large=large(effort, device),
     )  # fmt: skip
 
 
@@ -279,12 +283,24 @@ def rate(film: Sequence[Array], style: Path, device: str, effort: Effort) -> Rat
     return Rate(size, effort.rate_frames, iterations, 1 / second, least, least * iterations / second)
 
 
-def _large(effort: Effort) -> dict[str, Any]:
-    if not effort.large or importlib.util.find_spec("speed_memory") is None:
-        return {}
-    say("memory of large frames")
-    found: dict[str, Any] = importlib.import_module("speed_memory").measure(effort.large, effort.evaluations)
-    return found
+def steady(film: Sequence[Array], style: Path, device: str, effort: Effort) -> Steady:
+    """Whether the frames at the end of a long job take longer than those at its beginning, and more memory."""
+    say(f"a job of {effort.steady_frames} frames")
+    small = [resized(frame, effort.steady_size) for frame in film]
+    few = {"device": device, "iterations_first": effort.job_iterations, "iterations": effort.job_iterations, "tolerance": 0.0}
+    job = work(there_and_back(small, effort.steady_frames), style, few)
+    skipped, span = effort.steady_frames // 24, effort.steady_frames * 50 // 240
+    early, late = job.frame[skipped - 1 : skipped - 1 + span], job.frame[-span:]
+    later = job.memory[skipped:]
+    slope = 100 * float(np.polyfit(range(len(later)), later, 1)[0]) if later else None
+    return Steady(effort.steady_size, effort.steady_frames, effort.job_iterations, statistics.median(early), statistics.median(late), slope)
+
+
+def large(effort: Effort, device: str) -> list[Large]:
+    """Memory and time of the sizes in `effort.large`."""
+    if effort.large:
+        say("memory of large frames")
+    return speed_memory.measure(effort.large, effort.evaluations, device=device)
 
 
 def machine(plan: Plan) -> dict[str, Any]:

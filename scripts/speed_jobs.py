@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from speed_convolutions import Clock
 from speed_engine import Minimize, around_minimize
+from speed_peak import resident_memory
 
 from core.devices import choose
 from core.job import SCHEMA, make_job
@@ -42,6 +43,7 @@ class Job:
         features: of that, the network's pass over the content, whose features the loss compares with.
         start: from the job's beginning to the first evaluation, all that is made once included.
         frame: from one delivered frame to the next.
+        memory: bytes that the process has when a frame is delivered; empty where the system does not tell.
     """
 
     between: tuple[float, ...]
@@ -49,6 +51,7 @@ class Job:
     start: float
     frame: tuple[float, ...]
     iterations: tuple[int, ...]
+    memory: tuple[int, ...]
     seconds: float
 
 
@@ -65,6 +68,7 @@ def work(frames: Sequence[Array], style: Path, settings: Mapping[str, Any]) -> J
     spans: list[tuple[float, float]] = []
     delivered: list[float] = []
     iterations: list[int] = []
+    memory: list[int] = []
     problems: list[str] = []
 
     def timed(minimize: Minimize, *arguments: Any, **named: Any) -> Result:
@@ -77,6 +81,7 @@ def work(frames: Sequence[Array], style: Path, settings: Mapping[str, Any]) -> J
         if event["event"] == "frame_done":
             delivered.append(time.perf_counter())
             iterations.append(event["iterations"])
+            memory.extend(filter(None, [resident_memory()]))
         elif event["event"] == "error":
             problems.append(event["message"])
 
@@ -101,7 +106,8 @@ def work(frames: Sequence[Array], style: Path, settings: Mapping[str, Any]) -> J
     gaps = [following[0] - before[1] for before, following in pairwise(spans)]
     return Job(
         between=tuple(gap - one for gap, one in zip(gaps, features[1:], strict=True)), features=tuple(features), start=spans[0][0] - begun,
-        frame=tuple(there - here for here, there in pairwise(delivered)), iterations=tuple(iterations), seconds=seconds,
+        frame=tuple(there - here for here, there in pairwise(delivered)), iterations=tuple(iterations),
+        memory=tuple(memory), seconds=seconds,
     )  # fmt: skip
 
 

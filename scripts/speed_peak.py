@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Brushflow Authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The most memory that painting takes, each engine in a process of its own."""
+"""How much memory a process has, and the most that painting takes, each engine in a process of its own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from core import weights
 from core.devices import choose, configure
 from core.settings import make_settings
 
-__all__ = ["PeakMemory", "peak_memory"]
+__all__ = ["PeakMemory", "peak_memory", "resident_memory"]
 
 Array = NDArray[np.float32]
 
@@ -41,11 +41,20 @@ class PeakMemory:
         """In bytes; None where the system does not tell."""
         if self._device.type != "cpu":
             return int(torch.accelerator.max_memory_allocated(self._device))
-        status = Path("/proc/self/status")
-        if not status.is_file():
-            return None
-        lines = (line.split() for line in status.read_text("utf-8").splitlines())
-        return next(1024 * int(line[1]) for line in lines if line[0] == "VmHWM:")
+        return _status("VmHWM")
+
+
+def resident_memory() -> int | None:
+    """Bytes of memory that this process has; None where the system does not tell."""
+    return _status("VmRSS")
+
+
+def _status(name: str) -> int | None:
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return None
+    lines = (line.split() for line in status.read_text("utf-8").splitlines())
+    return next(1024 * int(line[1]) for line in lines if line[0] == f"{name}:")
 
 
 def peak_memory(shot: Shot, style: Array, settings: Mapping[str, Any], history: int | None = None) -> tuple[int | None, int | None]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,7 +13,7 @@ from typing import Any
 
 from report import Check, grid, requirements
 
-__all__ = ["FACTORS", "Evaluation", "Findings", "Outside", "Race", "Rate", "Spread", "Whole", "checks", "markdown"]
+__all__ = ["FACTORS", "Evaluation", "Findings", "Large", "Outside", "Race", "Rate", "Spread", "Steady", "Whole", "checks", "markdown"]
 
 FACTORS = (1.05, 1.01, 1.003)
 """Of the reference's final loss: what both engines race to."""
@@ -24,6 +25,9 @@ _LOSS = 1.005
 _CONVOLUTIONS = {"cpu": 2.0, "cuda": 2.5}
 _OUTSIDE_MS, _OUTSIDE_SHARE = 50, 0.1
 _RATE = 10
+_STEADY, _GROWTH = 0.05, 1e6
+_LARGEST, _MEMORY = (3840, 2160), 8_000_000_000
+_ALIKE, _TILED = 0.2, 2
 _FAST_CPU = {"amx_bf16", "avx512_bf16"}
 
 
@@ -153,6 +157,49 @@ class Rate:
 
 
 @dataclass(frozen=True)
+class Steady:
+    """A long job of small frames: the median seconds of early frames and of the last ones, and by how much the memory grows.
+
+    Args:
+        slope: bytes in 100 frames; None where the system does not tell.
+    """
+
+    size: tuple[int, int]
+    frames: int
+    iterations: int
+    early: float
+    late: float
+    slope: float | None
+
+    @property
+    def change(self) -> float:
+        return self.late / self.early - 1
+
+
+@dataclass(frozen=True)
+class Large:
+    """A frame under a memory limit: seconds of an evaluation, bytes at the peak (None where not known), and bytes that were planned."""
+
+    size: tuple[int, int]
+    plan: Mapping[str, Any]
+    seconds: float
+    memory: int | None
+    planned: int
+
+    @property
+    def rate(self) -> float:
+        """Seconds of an evaluation a megapixel."""
+        return self.seconds * 1e6 / math.prod(self.size)
+
+    @property
+    def way(self) -> str:
+        """The plan, as far as it depends on memory."""
+        blocks, rows, history = self.plan["checkpointing"], self.plan["strip_rows"], self.plan["history"]
+        strips = f" in strips of {rows} rows" if rows else ""
+        return f"{f'{blocks} blocks computed again{strips}' if blocks else 'everything kept'}, history {history}"
+
+
+@dataclass(frozen=True)
 class Findings:
     """All figures, as far as they are there."""
 
@@ -167,8 +214,8 @@ class Findings:
     evaluations: Sequence[Evaluation] = ()
     outside: Outside | None = None
     rate: Rate | None = None
-    memory: Mapping[str, Any] = field(default_factory=dict)
-    """As scripts/speed_memory.py gives it."""
+    steady: Steady | None = None
+    large: Sequence[Large] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """What is judged by one number each, the least of all shots and frames; then everything."""
@@ -194,7 +241,8 @@ def least_speedup(races: Sequence[Race], factor: float, *, delivered: bool) -> f
 
 def checks(found: Findings) -> list[Check]:
     """The requirements that can be judged by the figures that are there."""
-    return [*_whole_checks(found), *_race_checks(found), *_evaluation_checks(found), *_job_checks(found)]
+    return [*_whole_checks(found), *_race_checks(found), *_evaluation_checks(found), *_job_checks(found), *_steady_checks(found),
+            *_large_checks(found)]  # fmt: skip
 
 
 def _whole_checks(found: Findings) -> Iterator[Check]:
@@ -243,10 +291,35 @@ def _job_checks(found: Findings) -> Iterator[Check]:
         yield Check("frames a second", f"{found.rate.per_second:.1f}", f"at least {_RATE}", found.rate.per_second >= _RATE)
 
 
+def _steady_checks(found: Findings) -> Iterator[Check]:
+    if not (one := found.steady):
+        return
+    yield Check(f"the last frames of {one.frames} over early ones", f"{100 * one.change:+.1f} %", f"within {100 * _STEADY:.0f} %",
+                abs(one.change) <= _STEADY)  # fmt: skip
+    if one.slope is not None:
+        yield Check("growth of memory in 100 frames", f"{one.slope / 1e6:.2f} MB", f"less than {_GROWTH / 1e6:.0f} MB", one.slope < _GROWTH)
+
+
+def _large_checks(found: Findings) -> Iterator[Check]:
+    for one in found.large:
+        if one.size == _LARGEST and one.memory is not None:
+            yield Check(f"memory of a frame of {_size(one.size)}", _bytes(one.memory), f"at most {_bytes(_MEMORY)}", one.memory <= _MEMORY)
+    alike: dict[str, list[float]] = {}
+    for one in found.large:
+        alike.setdefault(one.way, []).append(one.rate)
+    if spreads := [max(rates) / min(rates) - 1 for rates in alike.values() if len(rates) > 1]:
+        yield Check("seconds a megapixel by the same plan, the largest difference", f"{100 * max(spreads):.0f} %",
+                    f"at most {100 * _ALIKE:.0f} %", max(spreads) <= _ALIKE)  # fmt: skip
+    if len(found.large) > 1:
+        small, big = (pick(found.large, key=lambda one: math.prod(one.size)) for pick in (min, max))
+        yield Check(f"seconds a megapixel of {_size(big.size)} over those of {_size(small.size)}", f"{big.rate / small.rate:.2f}",
+                    f"at most {_TILED:g}", big.rate <= _TILED * small.rate)  # fmt: skip
+
+
 def markdown(found: Findings) -> str:
     """Everything, for docs/performance.md and to be read on a terminal."""
     parts = [_INTRODUCTION, *_limits(found), *requirements(checks(found), _note(found)), *_whole(found), *_races(found),
-             *_evaluations(found), *_outside(found), *_rate(found), *_memory(found), *_tried(), *_made(found)]  # fmt: skip
+             *_evaluations(found), *_outside(found), *_rate(found), *_steady(found), *_large(found), *_tried(), *_made(found)]  # fmt: skip
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
@@ -357,7 +430,7 @@ def _outside(found: Findings) -> Iterator[str]:
     if one := found.outside:
         yield "## Outside the optimizer"
         yield (
-            f"A job of {one.frames} frames at {one.size[0]}×{one.size[1]}, {one.iterations} iterations a frame, from files to files: "
+            f"A job of {one.frames} frames at {_size(one.size)}, {one.iterations} iterations a frame, from files to files: "
             f"from the end of one frame's optimization to the beginning of the next {one.milliseconds.text(0)} ms. Reading, flow, masks "
             f"and writing overlap with the optimizer. Not counted is the network's pass over the content, {one.features.text(0)} ms, "
             f"which is a part of the objective, and what is done once: {one.start:.1f} s until the first evaluation."
@@ -368,26 +441,38 @@ def _rate(found: Findings) -> Iterator[str]:
     if one := found.rate:
         yield "## Frames a second"
         yield (
-            f"A job of {one.frames} frames at {one.size[0]}×{one.size[1]} with the default preset: **{one.per_second:.2f} frames a "
+            f"A job of {one.frames} frames at {_size(one.size)} with the default preset: **{one.per_second:.2f} frames a "
             f"second**, {one.iterations:.0f} iterations for a later frame. An evaluation of nothing but the convolutions' operations and "
             f"bytes, at the device's measured peaks, would take {1000 * one.floor:.2f} ms; the job reaches {100 * one.share:.0f} % of "
             "that floor's rate."
         )
 
 
-def _memory(found: Findings) -> Iterator[str]:
-    if not found.memory:
-        return
-    yield "## Memory and large frames"
-    tables = {
-        title: rows for title, rows in found.memory.items() if isinstance(rows, list | tuple) and rows and isinstance(rows[0], Mapping)
-    }
-    alone = [f"- {_words(title)}: {_value(value)}" for title, value in found.memory.items() if title not in tables]
-    if alone:
-        yield "\n".join(alone)
-    for title, rows in tables.items():
-        yield f"{_words(title).capitalize()}:"
-        yield grid([_words(name) for name in rows[0]], [[_value(value) for value in row.values()] for row in rows])
+def _steady(found: Findings) -> Iterator[str]:
+    if one := found.steady:
+        yield "## A long job"
+        growth = "" if one.slope is None else f" The process grows by {one.slope / 1e6:.2f} MB in 100 frames."
+        yield (
+            f"{one.frames} frames of {_size(one.size)}, {one.iterations} iterations each: {1000 * one.early:.0f} ms a frame soon after the "
+            f"start, {1000 * one.late:.0f} ms at the end.{growth}"
+        )
+
+
+def _large(found: Findings) -> Iterator[str]:
+    if found.large:
+        yield "## Large frames"
+        yield _LARGE
+        rows = [
+            [_size(one.size), one.way, f"{one.seconds:.2f}", f"{one.rate:.2f}", _bytes(one.memory), _bytes(one.planned)]
+            for one in found.large
+        ]  # fmt: skip
+        yield grid(["", "plan", "seconds an evaluation", "a megapixel", "memory at the peak", "planned"], rows)
+
+
+_LARGE = """
+A later frame, each size in a process of its own with `memory_limit` 8. The engine takes the fastest plan that fits: parts of the network
+are computed again on the way back instead of being kept, in strips where that is still too much, and L-BFGS remembers fewer steps.
+"""
 
 
 def _tried() -> Iterator[str]:
@@ -408,9 +493,5 @@ def _bytes(count: int | None) -> str:
     return "–" if count is None else f"{count / 1e9:.2f} GB"
 
 
-def _words(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def _value(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _size(size: tuple[int, int]) -> str:
+    return f"{size[0]}×{size[1]}"

@@ -2,14 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 import json
-import subprocess
-import sys
 import threading
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +16,6 @@ from core.memory import OutOfMemory, Work, fitting, free_memory, needed, planned
 from core.settings import PRESETS, Settings, SettingsError, make_settings
 
 QUICK = {"iterations_first": 12, "iterations": 8}  # of the job that `make` makes
-ROOT = Path(__file__).resolve().parents[2]
 FOUR_K = (3840, 2160)
 
 sizes = st.tuples(st.integers(16, 8192), st.integers(16, 8192))
@@ -167,14 +162,3 @@ def test_a_job_without_room_is_refused_before_it_paints(make, run):
     (error,) = events.of("error")
     assert status == 1 and error["code"] == "memory" and "need" in error["message"] and "memory_limit" in error["hint"]
     assert not events.of("ready")
-
-
-@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="peak memory is read from Linux")
-def test_a_frame_stays_below_the_limit(weights):
-    size, limit = (512, 384), needed(Plan("cpu", "float32", 2, 10, False, 5, 64), Work.of(Settings(), (512, 384)))
-    command = [sys.executable, "-m", "scripts.speed_memory", "--one", "{}x{}".format(*size), "--evaluations", "3", "--device", "cpu"]
-    done = subprocess.run([*command, "--limit", str(limit / 1e9)], cwd=ROOT, capture_output=True, text=True, check=True)
-    found = json.loads(done.stdout)
-    assert found["plan"]["checkpointing"] > 0
-    assert found["peak_memory_bytes"] < found["planned_memory_bytes"] <= limit
-    assert np.isfinite(found["seconds_per_megapixel"])

@@ -13,23 +13,26 @@ import cv2
 import numpy as np
 import pytest
 import speed
+import speed_memory
 import torch
 from reference_engine import Frame, Point, ReferenceEngine
 from speed_convolutions import convolution_seconds, convolutions, floor, memory_bandwidth, peak_rate
 from speed_engine import Engine, around_minimize
 from speed_jobs import there_and_back, work
 from speed_reference import Trajectory, trajectory
-from speed_report import FACTORS, Evaluation, Findings, Outside, Race, Rate, Spread, Whole, checks, markdown
+from speed_report import FACTORS, Evaluation, Findings, Large, Outside, Race, Rate, Spread, Steady, Whole, checks, markdown
 from speed_shots import Shot, framed, shots, style_tensor
 
 from core import weights as stored
 from core.devices import Plan
+from core.memory import Work, needed
 from core.optimizer import Diverged
+from core.settings import Settings
 
 CPU = torch.device("cpu")
 PLAN = Plan("cpu", "float32", 1, 20, True)
 TINY = speed.Effort(limits=(24, 12), repeats=2, evaluations=3, job_size=(48, 32), job_frames=3, job_iterations=2, rate_frames=3, matrix=64,
-                    history=2, large=())  # fmt: skip
+                    steady_size=(48, 32), steady_frames=24, history=2, large=())  # fmt: skip
 
 
 def frames(count: int = 3, width: int = 48, height: int = 32) -> tuple[np.ndarray, ...]:
@@ -83,6 +86,7 @@ def test_both_engines_are_measured_on_the_same_frames_and_the_trajectory_is_kept
     assert evaluation.ratio > 0 and evaluation.peak_share > 0
     assert evaluation.memory and evaluation.reference_memory
     assert found.outside and found.outside.frames == 3
+    assert found.steady and found.steady.frames == 24 and found.steady.early > 0 and found.steady.late > 0
 
     values = json.loads(json.dumps(found.as_dict()))
     assert {"first_frame_speedup", "later_frame_speedup", "equal_loss_speedup", "seconds_per_evaluation", "convolution_ratio",
@@ -251,6 +255,16 @@ def test_a_job_that_fails_says_so_in_its_own_words(shot: Shot, painting: Path) -
         work(shot.frames, painting, {})
 
 
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="peak memory is read from Linux")
+def test_a_large_frame_stays_below_the_limit(weights: Path) -> None:
+    size = (512, 384)
+    limit = needed(Plan("cpu", "float32", 2, 10, False, 5, 64), Work.of(Settings(), size))
+    (found,) = speed_memory.measure([size], 3, limit / 1e9, "cpu")
+    assert found.plan["checkpointing"] > 0
+    assert found.memory and found.memory < found.planned <= limit
+    assert found.rate > 0
+
+
 # The report
 
 
@@ -264,12 +278,18 @@ def _findings(**changes: object) -> Findings:
         machine={"processor": "one", "features": ["avx512_bf16"]}, whole=whole, races=races,
         evaluations=[Evaluation("a shot", flat, flat * 1.5, flat * 4.0, 0.25, 0.5, 3e9, 4e9, 2_000_000_000, 5_000_000_000)],
         outside=Outside((1024, 436), 4, 6, Spread.of([50.0]), flat, 1.0, 0.05),
+        steady=Steady((192, 82), 240, 6, 0.2, 0.21, 0.99e6),
+        large=[_large((640, 360), 0.5), _large((1280, 720), 2.39), _large((3840, 2160), 35.9, checkpointing=5, strip_rows=64)],
     )  # fmt: skip
     return replace(found, **changes)
 
 
+def _large(size: tuple[int, int], seconds: float, memory: int = 8_000_000_000, **plan: int) -> Large:
+    return Large(size, {"history": 20, "checkpointing": 0, "strip_rows": 0, **plan}, seconds, memory, 7_900_000_000)
+
+
 def test_what_just_holds_holds() -> None:
-    assert len(checks(_findings())) == 14
+    assert len(checks(_findings())) == 19
     assert all(one.holds for one in checks(_findings()))
 
 
@@ -287,6 +307,11 @@ def _changed(name: str, **changes: object) -> Findings:
         (_changed("races", seconds=None, evaluations=None), "to 1.05 times"),
         (_changed("evaluations", with_step=Spread.of([1.51])), "an evaluation over"),
         (_findings(outside=Outside((1024, 436), 4, 6, Spread.of([51.0]), Spread.of([1.0]), 1.0, 0.05)), "outside the optimizer"),
+        (_findings(large=[_large((640, 360), 0.5), _large((1280, 720), 2.41)]), "seconds a megapixel by the same plan"),
+        (_findings(large=[_large((3840, 2160), 36.0, 8_000_000_001)]), "memory of a frame of 3840×2160"),
+        (_findings(large=[_large((640, 360), 0.5), _large((3840, 2160), 36.1, checkpointing=1)]), "seconds a megapixel of 3840×2160 over"),
+        (_findings(steady=Steady((192, 82), 240, 6, 0.2, 0.211, 0.0)), "the last frames of 240"),
+        (_findings(steady=Steady((192, 82), 240, 6, 0.2, 0.2, 1e6)), "growth of memory"),
         (_findings(device="cuda:0", rate=Rate((1024, 436), 24, 30, 9.9, 0.001, 0.5)), "frames a second"),
     ],
 )
@@ -307,13 +332,13 @@ def test_the_json_has_the_least_of_all_shots_and_frames() -> None:
 
 
 def test_the_report_says_what_the_figures_say() -> None:
-    memory = {"largest_tile": 512, "sizes": [{"size": "3840×2160", "peak_bytes": 8}, {"size": "640×360", "peak_bytes": 1}]}
-    text = markdown(_findings(memory=memory, command="python3 scripts/benchmark.py speed"))
+    text = markdown(_findings(command="python3 scripts/benchmark.py speed"))
     assert "| a shot, frame 1 | 100 | 1.00 (1.00–1.00) | 500 | 8.00 (8.00–8.00) | **8.0** | 1.0040 | 1.0040 |" in text
     assert "| a shot, frame 1 | 1.003 | 10 | 1.00 (1.00–1.00) | 50 | 5.00 (5.00–5.00) | **5.0** |" in text
     assert "| 0.250 + 0.500 | **2.00** | 4 GFLOP/s | 50 % |" in text
     assert "| a shot | 2.00 GB | 5.00 GB |" in text
-    assert "- largest tile: 512" in text and "| size | peak bytes |" in text
+    assert "| 3840×2160 | 5 blocks computed again in strips of 64 rows, history 20 | 35.90 | 4.33 | 8.00 GB | 7.90 GB |" in text
+    assert "| 640×360 | everything kept, history 20 |" in text and "200 ms a frame soon after the start, 210 ms at the end" in text
     assert "## What was tried and did not pay" in text and "- command: `python3 scripts/benchmark.py speed`" in text
     assert "neither AMX nor" not in text and "neither AMX nor" in markdown(_findings(machine={"features": []}))
     assert "A quick run" not in text and "A quick run" in markdown(_findings(limits=(150, 100)))
