@@ -29,7 +29,7 @@ from speed_convolutions import convolution_seconds, convolutions, floor, memory_
 from speed_engine import Engine
 from speed_jobs import there_and_back, work
 from speed_peak import peak_memory
-from speed_reference import Trajectory, clamped, judged, trajectory
+from speed_reference import Trajectory, clamped, is_looked_at, judged, trajectory
 from speed_report import FACTORS, Evaluation, Findings, Large, Outside, Race, Rate, Spread, Steady, Whole, checks, markdown
 from speed_shots import Shot, framed, shots, style_tensor
 from torch import Tensor
@@ -46,10 +46,8 @@ Array = NDArray[np.float32]
 _VERSION = 1
 """Of the reference engine's results: to be raised when it computes something else."""
 _WARM_UP = 3
-_CLOSELY, _THEN_EVERY = 30, 5
-"""In a race, the loss is looked at after each of the first evaluations, then at every fifth."""
 _RACE = {"uncovered": "warped", "tolerance": 0.0}
-"""The settings with which the engine starts as the reference does and does not stop."""
+"""The settings with which the engine starts from the same picture as the reference, moved by its own means, and does not stop."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +172,7 @@ class Bench:
         reached: dict[float, int] = {}
 
         def look(count: int, image: Tensor) -> bool:
-            if count and (count <= _CLOSELY or count % _THEN_EVERY == 0):
+            if is_looked_at(count):
                 loss = judged(self.reference, clamped(image) if delivered else image, frame, content)
                 for factor, target in targets.items():
                     if loss <= target:

@@ -24,10 +24,10 @@ from core.color import network_bounds
 from core.files import atomic
 from core.pictures import array
 
-__all__ = ["Trajectory", "clamped", "judged", "trajectory"]
+__all__ = ["Trajectory", "clamped", "is_looked_at", "judged", "trajectory"]
 
-_EVERY = 10
-"""Evaluations between two looks at the loss that the picture has once it is delivered."""
+_CLOSELY, _THEN_EVERY = 30, 5
+"""The loss that the picture has once it is delivered is looked at after each of the first evaluations, then at every fifth."""
 _KEPT_EVERY = 120.0
 """Seconds between two states that are kept: one takes up to a few hundred megabytes."""
 
@@ -63,6 +63,11 @@ class Trajectory:
             return int(np.argmax(self.losses <= loss)) + 1
         index = int(np.argmax(self.delivered <= loss))
         return int(self.delivered_at[index - 1]) + 1 if index else 1
+
+
+def is_looked_at(evaluations: int) -> bool:
+    """Whether the loss of the delivered picture is asked for after so many evaluations; it takes a pass of its own."""
+    return evaluations > 0 and (evaluations <= _CLOSELY or evaluations % _THEN_EVERY == 0)
 
 
 def clamped(picture: Tensor) -> Tensor:
@@ -113,7 +118,7 @@ def _computed(
     saved = time.monotonic()
     for point in engine.paint(frame, iterations, kept.get("state")):
         losses.append(point.loss)
-        if point.evaluations % _EVERY == 0:
+        if is_looked_at(point.evaluations):
             delivered.append(judged(engine, clamped(point.picture), frame, content))
             delivered_at.append(point.evaluations)
         if time.monotonic() - saved >= kept_every and not point.is_last:
