@@ -14,7 +14,7 @@ from .devices import DeviceError, Plan, available, choose
 from .settings import Settings
 from .vgg import CHANNELS, layers
 
-__all__ = ["OutOfMemory", "Work", "fitting", "free_memory", "needed", "planned", "remembered"]
+__all__ = ["OutOfMemory", "Work", "fitting", "free_memory", "needed", "next_smaller", "planned", "remembered"]
 
 _ITEM_BYTES = {"float32": 4, "bfloat16": 2}
 _PICTURE = 12
@@ -70,11 +70,12 @@ class Work:
         return self.size[0] * self.size[1]
 
 
-def planned(settings: Settings, size: tuple[int, int], earlier: dict[str, object] | None = None) -> Plan:
+def planned(settings: Settings, size: tuple[int, int], earlier: dict[str, object] | None = None, *, smaller: int = 0) -> Plan:
     """The plan of a job that paints at `size`, in the memory that is there or that `memory_limit` leaves.
 
     Args:
         earlier: the plan of the run that is resumed, taken up as far as the settings leave it open and it fits.
+        smaller: how many plans to go below the first that fits, for what fits has been tried.
 
     Raises DeviceError where the device is not there, and OutOfMemory where no plan fits.
     """
@@ -84,7 +85,21 @@ def planned(settings: Settings, size: tuple[int, int], earlier: dict[str, object
     if settings.memory_limit:
         # A limit is a promise to others, more memory than there is cannot be promised.
         limit = min(settings.memory_limit * 1e9, limit or float("inf"))
-    return fitting(plan, Work.of(settings, size), limit)
+    plan = fitting(plan, Work.of(settings, size), limit)
+    for _ in range(smaller):
+        plan = next_smaller(plan, size)
+    return plan
+
+
+def next_smaller(plan: Plan, size: tuple[int, int]) -> Plan:
+    """The plan to go on by where memory has run out for frames of `size`; raises OutOfMemory where there is none."""
+    smaller = plan.smaller()
+    if smaller is None:
+        raise OutOfMemory(
+            f"There is not enough memory for frames of {size[0]}×{size[1]}, even by the plan that takes least.",
+            "Lower resolution, or close other programs; finished frames are kept.",
+        )
+    return smaller
 
 
 def fitting(plan: Plan, work: Work, limit: float | None) -> Plan:

@@ -37,7 +37,7 @@ from .inbetween import inbetween
 from .job import JOB_FILE, Job, JobError
 from .losses import Objective
 from .matte import Side, side
-from .memory import OutOfMemory, planned
+from .memory import OutOfMemory, next_smaller, planned
 from .motion import EstimatedMotion, GivenMotion, Motion, MotionFinder, along
 from .optimizer import Cancelled, Diverged, Progress
 from .pace import Pace
@@ -45,6 +45,7 @@ from .painter import Painted, Painter
 from .passes import Step, memory, path, schedule
 from .pictures import resized
 from .settings import Settings
+from .shortage import has_run_short, is_shortage, let_go
 from .start import Earlier
 from .state import State
 from .styles import StyleImage
@@ -84,13 +85,14 @@ def working_size(size: tuple[int, int], resolution: float) -> tuple[int, int]:
     return max(round(size[0] * resolution), MIN_SIZE), max(round(size[1] * resolution), MIN_SIZE)
 
 
-def run_job(job: Job, source: FrameSource, listener: Listener, cancel: threading.Event, *, log: str = "") -> int:
+def run_job(job: Job, source: FrameSource, listener: Listener, cancel: threading.Event, *, log: str = "", smaller: int = 0) -> int:
     """Paint the frames of a job that was checked, tell `listener`, and return the exit status: 0 done, 1 failed, 2 refused, 130 cancelled.
 
     Args:
         source: the job's content, opened.
         cancel: set it to end the job after the iteration in progress; nothing that is finished is lost.
         log: path of the log, named in errors.
+        smaller: by how many plans less memory is to be taken than by the one that the job would begin with.
     """
 
     def tell(event: str, **facts: Any) -> None:
@@ -101,7 +103,7 @@ def run_job(job: Job, source: FrameSource, listener: Listener, cancel: threading
         return status
 
     try:
-        return _Run(job, source, tell, cancel).paint_all()
+        return _Run(job, source, tell, cancel, smaller).paint_all()
     except JobError as problem:
         return fail(problem.code, problem, problem.hint, 2)
     except OutOfMemory as problem:
@@ -120,11 +122,11 @@ def run_job(job: Job, source: FrameSource, listener: Listener, cancel: threading
         logger.exception("the job failed")
         failure = OSError(f"A file could not be read or written: {_reason(problem)}.")
         return fail("disk", failure, "Finished frames are kept; resume once this is mended.", 1)
-    except (torch.OutOfMemoryError, MemoryError) as problem:
-        logger.exception("the job failed")
-        return fail("memory", type(problem)("There is not enough memory for frames of this size."), "Lower resolution or history.", 1)
     except Exception as problem:
         logger.exception("the job failed")
+        if is_shortage(problem):
+            short = MemoryError("There is not enough memory for frames of this size.")
+            return fail("memory", short, "Lower resolution, or close other programs; finished frames are kept.", 1)
         return fail("internal", RuntimeError(f"Something unexpected went wrong: {problem}."), "Finished frames are kept; see the log.", 1)
 
 
@@ -154,12 +156,12 @@ class _Run:
     does not grow with the length of the shot.
     """
 
-    def __init__(self, job: Job, source: FrameSource, tell: Callable[..., None], cancel: threading.Event) -> None:
+    def __init__(self, job: Job, source: FrameSource, tell: Callable[..., None], cancel: threading.Event, smaller: int = 0) -> None:
         self._job, self._source, self._tell, self._cancel = job, source, tell, cancel
         self._settings = job.resolved_settings()
         self._total, self._passes = len(source.numbers), self._settings.passes
         self._size = working_size(source.size, self._settings.resolution)
-        self._plan = planned(self._settings, self._size, job.plan)
+        self._plan = planned(self._settings, self._size, job.plan, smaller=smaller)
         configure(self._plan)
         self._finder = self._motion_finder()
         self._motions: dict[tuple[int, int], Future[Motion]] = {}
@@ -189,6 +191,8 @@ class _Run:
         with ExitStack() as stack:
             self._ahead = stack.enter_context(ThreadPoolExecutor(1, "ahead"))
             writer = stack.enter_context(ThreadPoolExecutor(1, "write"))
+            for thread in (self._ahead, writer):  # which begin while there is surely memory for them
+                thread.submit(time.monotonic)
             self._contents = stack.enter_context(closing(Contents(job, self._source, self._size, self._ahead, self._warn)))
             self._tell(
                 "ready", protocol=PROTOCOL, versions=versions(), device=self._plan.device, plan=self._plan.as_dict(), total=self._total,
@@ -205,11 +209,10 @@ class _Run:
             try:
                 for step in self._steps():
                     self._check_cancelled()
-                    if not self._keep(step):
-                        result, seconds = self._paint(step)
+                    if (painted := self._kept_or_painted(step)) is not None:
                         if writing is not None:
                             writing.result()
-                        writing = writer.submit(self._write, step, result, seconds)
+                        writing = writer.submit(self._write, step, *painted)
                     self._forget(step)
                 if writing is not None:
                     writing.result()
@@ -310,7 +313,7 @@ class _Run:
         return EstimatedMotion(estimator(self._job.estimator, self._plan.device), self._settings.mask, self._job.folder / "cache" / "flow")
 
     def _motion(self, index: int, other: int) -> Future[Motion]:
-        if (index, other) not in self._motions:
+        if (index, other) not in self._motions or has_run_short(self._motions[index, other]):
             contents = [self._contents.ahead(passed) for passed in path(index, other, self._settings)]
             self._motions[index, other] = self._ahead.submit(self._find_motion, contents)
         return self._motions[index, other]
@@ -373,6 +376,31 @@ class _Run:
         return self._contents.number(step.index if self._passes == 1 else step.shot)
 
     # Painting and delivering
+
+    def _kept_or_painted(self, step: Step) -> tuple[_Result, float] | None:
+        """What painting a step brought, and in how many seconds; None where the result that is there stays."""
+        while True:
+            try:
+                return None if self._keep(step) else self._paint(step)
+            except Exception as problem:
+                if not is_shortage(problem):
+                    raise
+                logger.warning("frame %d: %s", self._contents.number(step.index), problem)
+                let_go(problem)
+            self._step_down(step)
+
+    def _step_down(self, step: Step) -> None:
+        """Go on by a plan that takes less memory."""
+        self._plan = next_smaller(self._plan, self._size)
+        record_job(self._job, self._plan)
+        logger.warning("the plan is now %s", self._plan)
+        if "_painter" in self.__dict__:  # where it found the memory to be made
+            self._painter.go_on_by(self._plan)
+        number = self._contents.number(step.index)
+        self._tell(
+            "warning", code="memory", plan=self._plan.as_dict(),
+            message=f"Memory ran out while frame {number} was painted, so the job goes on in a way that takes less memory and more time.",
+        )  # fmt: skip
 
     def _paint(self, step: Step) -> tuple[_Result, float]:
         begun = time.monotonic()
