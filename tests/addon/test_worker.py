@@ -76,6 +76,68 @@ def test_an_engine_that_dies_without_a_word_is_told_with_its_log(
     assert str(job.order.log_file) in job.progress.message
 
 
+_KILLED = """
+import json, os, pathlib, signal, sys
+tries = pathlib.Path("tries")
+tries.write_text((tries.read_text() if tries.exists() else "") + json.dumps(sys.argv[1:]) + "\\n")
+job = json.loads(pathlib.Path("job.json").read_text())
+print({ready!r}, flush=True)
+if job["plan"].get("history") == 7:
+    print({done!r}, flush=True)
+    sys.exit({end})
+job["plan"] = {{"history": 7}}
+pathlib.Path("job.json").write_text(json.dumps(job))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends no process where memory runs out")
+def test_an_engine_that_the_system_kills_is_started_once_more_with_a_smaller_plan(
+    worker: Any, new_job: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from bl_ext.user_default.brushflow.addon import runtime
+
+    core = tmp_path / "engine.py"
+    core.write_text(_KILLED.format(ready=READY, done=json.dumps(finished(1)), end=0))
+    monkeypatch.setattr(runtime, "CORE", core)
+    job = new_job()
+    job.prepare()
+    paint(job.order, 1, 2, 3)
+    worker.run(job)
+    assert (job.state, job.progress.painted) == ("done", 1), job.progress.message
+    (warning,) = job.progress.warnings
+    assert "memory" in warning and "started again" in warning
+    first, second = map(json.loads, (job.order.folder / "tries").read_text().splitlines())
+    assert first == ["run", "--supervised", str(job.order.job_file)]
+    assert second == ["run", "--supervised", "--smaller", "1", str(job.order.job_file)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends no process where memory runs out")
+def test_an_engine_that_the_system_kills_twice_ends_with_what_would_help(
+    worker: Any, new_job: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from bl_ext.user_default.brushflow.addon import runtime
+
+    core = tmp_path / "engine.py"
+    core.write_text(_KILLED.format(ready=READY, done=json.dumps(finished(1)), end="os.kill(os.getpid(), signal.SIGKILL)"))
+    monkeypatch.setattr(runtime, "CORE", core)
+    job = new_job()
+    paint(job.order, 1)
+    worker.run(job)
+    assert (job.state, job.exit_code) == ("failed", 1)
+    assert job.progress.message == "The system has ended the engine twice, as it does when memory runs out."
+    assert job.progress.hint.startswith("Close other programs or lower Resolution")
+    assert len((job.order.folder / "tries").read_text().splitlines()) == 2
+    assert [text for text in job.progress.warnings if "started again" in text]
+
+
+def test_a_warning_that_comes_again_is_shown_once(worker: Any, new_job: Callable[[], Any]) -> None:
+    job = new_job()
+    for frame in (1, 1, 2):
+        job._handle({"event": "warning", "code": "memory", "message": f"Memory ran out while frame {frame} was painted."})
+    assert len(job.progress.warnings) == 2
+
+
 def test_an_engine_of_another_protocol_is_stopped(worker: Any, new_job: Callable[[], Any], engine_says: Callable[..., None]) -> None:
     engine_says(READY.replace('"protocol": 1', '"protocol": 2'), code=130, listen=True)
     job = new_job()
