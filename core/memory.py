@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from .devices import DeviceError, Plan, available, choose
+from .resident import resident
 from .settings import Settings
 from .vgg import CHANNELS, layers
 
@@ -195,7 +195,7 @@ def free_memory(plan: Plan) -> int | None:
     if kind == "cpu":
         left = [here for here in (_free_of_machine(), *_left_to_group()) if here is not None]
         if left:
-            return min(left) + _resident()
+            return min(left) + resident()
     return next((one["memory"] for one in available() if one["id"] == plan.device), None)
 
 
@@ -232,11 +232,3 @@ def _left_to_group(root: Path = Path("/sys/fs/cgroup")) -> Iterator[int]:
             continue
         if most.isdigit():
             yield max(int(most) - now, 0)
-
-
-def _resident() -> int:
-    """Bytes of memory that this process has."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, AttributeError):
-        return 0
