@@ -18,7 +18,7 @@ class Refused(Exception):
 
 
 _MODULES = (
-    "translation", "properties", "preferences", "thumbnails", "operators", "presets", "estimate", "estimate_panel", "panels",
+    "translation", "reach", "properties", "preferences", "thumbnails", "operators", "presets", "estimate", "estimate_panel", "panels",
     "preview", "preview_panel", "explorer", "explorer_panel", "menus", "cli", "worker",
 )  # fmt: skip
 """In the order in which they register; sub-panels are shown in that order."""

@@ -14,7 +14,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import CollectionProperty, EnumProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
-from . import Refused, compat, versions, worker
+from . import Refused, compat, reach, versions, worker
 from .order import take
 from .properties import absolute, stored_path, strips_of
 from .report import report_of
@@ -314,6 +314,7 @@ class SEQUENCER_OT_brushflow_clear_cache(bpy.types.Operator):
         strip = self._strip(context)
         assert strip
         painted = [job.order.folder for job in worker.JOBS if not job.ended]
+        reach.allow()
         base = versions.base_folder(strip)
         found = versions.caches(base, strip.brushflow.job_id, painted)
         freed = versions.clear([cache for cache in found if worker.left_running(cache.parent) is None])
@@ -358,9 +359,22 @@ class SEQUENCER_OT_brushflow_style_add(_OnStrip, bpy.types.Operator, ImportHelpe
     def execute(self, context: bpy.types.Context) -> set[Any]:
         strip = active_strip(context)
         assert strip
+        reach.allow()
         chosen = [Path(self.directory, one.name) for one in self.files if one.name] or [Path(self.filepath)]
         for path in chosen:
             strip.brushflow.styles.add().path = stored_path(path)
+        return {"FINISHED"}
+
+
+class SEQUENCER_OT_brushflow_look(_OnStrip, bpy.types.Operator):
+    """Look at the files that this project names outside of its folder, which is not done before you ask for it"""
+
+    bl_idname = "sequencer.brushflow_look"
+    bl_label = "Show Paintings"
+
+    def execute(self, _context: bpy.types.Context) -> set[Any]:
+        reach.allow()
+        worker.redraw()
         return {"FINISHED"}
 
 
@@ -393,6 +407,7 @@ _CLASSES = (
     SEQUENCER_OT_brushflow_clear_cache,
     SEQUENCER_OT_brushflow_report,
     SEQUENCER_OT_brushflow_style_add,
+    SEQUENCER_OT_brushflow_look,
     SEQUENCER_OT_brushflow_style_remove,
 )
 register, unregister = bpy.utils.register_classes_factory(_CLASSES)

@@ -16,7 +16,7 @@ import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.settings import SettingsError, make_settings
-from . import Refused, runtime
+from . import Refused, reach, runtime
 from .extraction import Task
 from .matte import Matte, find_matte
 from .motion import Motion, find_motion
@@ -125,6 +125,7 @@ def take(
 
     Raises Refused.
     """
+    reach.allow()
     group = strip.brushflow
     source = find_source(scene, strip, frames or chosen_frames(scene, strip))
     styles = styles_of(strip)
@@ -172,7 +173,8 @@ def chosen_frames(scene: bpy.types.Scene, strip: bpy.types.Strip) -> tuple[int, 
 
 
 def styles_of(strip: bpy.types.Strip) -> list[dict[str, Any]]:
-    """The job's entry `styles`; raises Refused."""
+    """The job's entry `styles`, asked for by a button; raises Refused."""
+    reach.allow()
     chosen = [style for style in strip.brushflow.styles if style.path]
     if not chosen:
         raise Refused(rpt_("The strip '{strip}' has no painting yet; add one.").format(strip=strip.name))

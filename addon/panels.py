@@ -13,7 +13,7 @@ from bpy.app.translations import pgettext_n as n_
 from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.settings import SettingsError, specs
-from . import ADDON_ID, Refused, matte, motion, runtime, vectors, versions, worker
+from . import ADDON_ID, Refused, matte, motion, reach, runtime, vectors, versions, worker
 from .effect import remarks, without_effect
 from .estimate import refusal
 from .estimate_panel import draw_estimate
@@ -99,7 +99,10 @@ def characters(context: bpy.types.Context) -> int:
 
 def _draw_styles(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     styles = strip.brushflow.styles
-    there = [path for path in (absolute(style.path) for style in styles if style.path) if path.is_file()]
+    paths = [absolute(style.path) for style in styles if style.path]
+    if not all(map(reach.may_look, paths)):
+        layout.operator("sequencer.brushflow_look", icon="HIDE_OFF")
+    there = [path for path in paths if reach.may_look(path) and path.is_file()]
     if there:
         row = layout.row()
         for path in there:
@@ -108,7 +111,7 @@ def _draw_styles(layout: bpy.types.UILayout, strip: bpy.types.Strip) -> None:
     column.use_property_split = False
     for index, style in enumerate(styles):
         row = column.row(align=True)
-        row.prop(style, "path", text="", icon="ERROR" if style.path and not absolute(style.path).is_file() else "IMAGE_DATA")
+        row.prop(style, "path", text="", icon="ERROR" if style.path and reach.is_missing(absolute(style.path)) else "IMAGE_DATA")
         if strip.brushflow.matte != "NONE":
             side = row.row(align=True)
             side.ui_units_x = 4
@@ -159,7 +162,7 @@ def _missing(strip: bpy.types.Strip) -> str:
     styles = [style for style in strip.brushflow.styles if style.path]
     if not styles:
         return rpt_("Add a painting, whose style the strip takes on.")
-    absent = next((style.path for style in styles if not absolute(style.path).is_file()), None)
+    absent = next((style.path for style in styles if reach.is_missing(absolute(style.path))), None)
     if absent:
         return rpt_("The painting {file} does not exist; choose another.").format(file=bpy.path.basename(absent))
     if strip.brushflow.output.startswith("//") and not bpy.data.filepath:
@@ -415,7 +418,8 @@ class SEQUENCER_PT_brushflow_output(_SubPanel, bpy.types.Panel):
         column.separator()
         _draw_settings(column, strip, _in_group("output"))
         if group.job_id:
-            used = versions.METER.used(versions.base_folder(strip), group.job_id)
+            base = versions.base_folder(strip)
+            used = versions.METER.used(base, group.job_id) if reach.may_look(base) else None
             if versions.METER.is_busy and not bpy.app.timers.is_registered(_show_measure):
                 bpy.app.timers.register(_show_measure, first_interval=_MEASURE_INTERVAL)
             text = n_("Clear Cache") if used is None else iface_("Clear Cache ({size})").format(size=versions.in_words(used))

@@ -17,7 +17,7 @@ from typing import Any
 
 from .messages import message_of
 
-__all__ = ["Process", "is_running"]
+__all__ = ["Process", "is_running", "was_killed"]
 
 _LONGEST = 1 << 20
 """Bytes of a line; a longer one comes in parts, of which none is a message."""
@@ -137,6 +137,11 @@ class Process:
             return
         self._popen.kill()
         self._popen.wait()
+
+
+def was_killed(code: int) -> bool:
+    """Whether a process that ended with `code` was ended by force, as a system does that has run out of memory."""
+    return os.name == "posix" and code in (-signal.SIGKILL, 128 + signal.SIGKILL)  # the latter from a shell or a container
 
 
 def is_running(number: int, argument: str) -> bool:

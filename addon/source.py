@@ -18,7 +18,7 @@ from typing import Any, Literal
 import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 
-from . import Refused, compat, stack
+from . import Refused, compat, reach, stack
 from .extraction import Task
 from .properties import absolute
 from .runtime import EXTENSION
@@ -177,7 +177,7 @@ def missing_media(strip: Any, used: Sequence[int], used_of: Callable[[bpy.types.
         case "IMAGE":
             folder, trim = absolute(strip.directory), compat.content_trim_start(strip)
             elements = [strip.elements[min(index + trim, len(strip.elements) - 1)].filename for index in used]
-            absent = [name for name in dict.fromkeys(elements) if not (folder / name).is_file()]
+            absent = [name for name in dict.fromkeys(elements) if reach.is_missing(folder / name)]
             if absent:
                 text = (
                     rpt_("The strip '{strip}' lacks {file} and {more} more in {folder}; restore the file or choose others.")
@@ -186,12 +186,12 @@ def missing_media(strip: Any, used: Sequence[int], used_of: Callable[[bpy.types.
                 )
                 yield text.format(strip=strip.name, file=absent[0], more=len(absent) - 1, folder=folder)
         case "MOVIE":
-            if not absolute(strip.filepath).is_file():
+            if reach.is_missing(absolute(strip.filepath)):
                 yield rpt_("The strip '{strip}' lacks its movie {file}; restore it or choose another.").format(
                     strip=strip.name, file=absolute(strip.filepath)
                 )
         case "MOVIECLIP":
-            if strip.clip is None or not absolute(strip.clip.filepath).is_file():
+            if strip.clip is None or reach.is_missing(absolute(strip.clip.filepath)):
                 yield rpt_("The strip '{strip}' lacks its clip; restore it or choose another.").format(strip=strip.name)
         case "SCENE":
             if strip.scene is None:

@@ -16,7 +16,7 @@ from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.settings import SettingsError, specs
-from . import Refused
+from . import Refused, reach
 from .order import job_in
 from .properties import absolute, apply, keyframed, stored_path, strips_of
 from .source import file_name
@@ -93,6 +93,7 @@ def load_settings(result: Any) -> tuple[bpy.types.Strip, list[str]]:
     strip = source_of(result)
     if strip is None:
         raise Refused(rpt_("The strip '{strip}', which this one was painted from, is gone.").format(strip=result.brushflow.source_strip))
+    reach.allow()
     folder = absolute(result.directory)
     job = job_in(folder) or {}
     try:

@@ -30,7 +30,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from . import Refused, result, runtime, sound, source, thumbnails
 from .motion import estimated
 from .order import Order
-from .process import Process, is_running
+from .process import Process, is_running, was_killed
 from .thumbnails import Thumbnail
 
 __all__ = [
@@ -131,6 +131,8 @@ class Job:
         self._asked_leftover = 0.0
         """When an engine that was left running in the job's folder was last asked to end."""
         self._canceled = False
+        self._is_second_try = False
+        """Whether the engine was ended by force and begun again."""
         self._delivered: set[int] = set()
         """Content frames that are painted."""
         self._grown = 0.0
@@ -270,8 +272,13 @@ class Job:
         order = self.order
         self.state = "starting"
         self.progress = Progress(warnings=self.progress.warnings)
-        order.job_file.write_text(json.dumps(order.description(), indent=2), encoding="utf-8")
-        command = runtime.engine_command("run", "--json" if self.keep_running else "--supervised", str(order.job_file))
+        options = ["--json" if self.keep_running else "--supervised"]
+        if self._is_second_try:
+            # The job file is the one that the first try has left, with the plan that took too much.
+            options += ["--smaller", "1"]
+        else:
+            order.job_file.write_text(json.dumps(order.description(), indent=2), encoding="utf-8")
+        command = runtime.engine_command("run", *options, str(order.job_file))
         self._process = Process(
             command, folder=order.folder, log_file=order.log_file, environment=runtime.clean_environment(), may_outlive=self.keep_running
         )
@@ -329,7 +336,9 @@ class Job:
 
     def _warn(self, message: str) -> None:
         log.warning("%s: %s", self.order.source.strip, message)
-        self.progress.warnings.append(message)
+        # Of memory that runs out more than once.
+        if message not in self.progress.warnings:
+            self.progress.warnings.append(message)
 
     def _process_ended(self, code: int) -> None:
         assert self._process
@@ -355,6 +364,8 @@ class Job:
                 self._end("failed", FAILED, str(refused))
             else:
                 self._end("done", 0)
+        elif was_killed(code) and self.state != "rendering":
+            self._engine_killed()
         else:
             self._lay_delivered()
             failure = rpt_(_UNRENDERED[self.progress.reading] if self.state == "rendering" else _SILENT)
@@ -363,6 +374,22 @@ class Job:
             self._end(
                 "failed", FAILED, rpt_("{failure}; the last lines of {file} say more.").format(failure=failure, file=self.order.log_file)
             )
+
+    def _engine_killed(self) -> None:
+        """Begin again once, so that it takes less memory."""
+        if not self._is_second_try:
+            self._is_second_try = True
+            self._warn(
+                rpt_(
+                    "The system ended the engine, as it does when memory runs out, so the engine was started again: it goes on in a way "
+                    "that takes less memory and more time."
+                )
+            )
+            self._start_engine()
+            return
+        self._lay_delivered()
+        self.progress.hint = rpt_("Close other programs or lower Resolution; Stylize goes on from the frames that are finished.")
+        self._end("failed", FAILED, rpt_("The system has ended the engine twice, as it does when memory runs out."))
 
     def _end(self, state: str, code: int, message: str = "") -> None:
         self.state, self.exit_code, self.progress.message = state, code, message

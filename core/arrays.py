@@ -28,5 +28,8 @@ def read_array(path: Path) -> Array:
 
 
 def write_array(path: Path, array: Array) -> None:
-    with atomic(path) as partial:
-        np.save(partial, array, allow_pickle=False)
+    whole = np.ascontiguousarray(array)
+    with atomic(path) as partial, partial.open("wb") as stream:
+        # np.save would tell of a full disk how many values were written, and not that it is full.
+        np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(whole))
+        stream.write(whole.data)

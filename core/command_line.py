@@ -108,7 +108,7 @@ def _run(options: argparse.Namespace) -> int:
     as_json = options.supervised or options.json
     with _listener(as_json=as_json) as listener:
         jobs = map(load_job, map(Path, options.jobs))  # goes on after one that raises
-        return _run_jobs(jobs, Log(listener) if as_json else listener, supervised=options.supervised)
+        return _run_jobs(jobs, Log(listener) if as_json else listener, supervised=options.supervised, smaller=options.smaller)
 
 
 @contextmanager
@@ -120,7 +120,7 @@ def _listener(*, as_json: bool) -> Iterator[Listener]:
         yield Bar()
 
 
-def _run_jobs(jobs: Iterable[Job], listener: Listener, *, supervised: bool = False) -> int:
+def _run_jobs(jobs: Iterable[Job], listener: Listener, *, supervised: bool = False, smaller: int = 0) -> int:
     cancel = threading.Event()
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
         if hasattr(signal, name):
@@ -152,7 +152,7 @@ def _run_jobs(jobs: Iterable[Job], listener: Listener, *, supervised: bool = Fal
                 listener.begin(job)
             from .worker import run_job
 
-            worst = max(worst, run_job(job, source, listener, cancel, log=log))
+            worst = max(worst, run_job(job, source, listener, cancel, log=log, smaller=smaller))
     return 130 if cancel.is_set() and worst != 1 else worst
 
 
@@ -291,6 +291,13 @@ def _range(text: str | None) -> tuple[int | None, int | None]:
     if not match:
         raise _Wrong(f"--frames takes A-B, such as 10-48, not '{text}'.")
     return int(match[1]), int(match[2] or match[1])
+
+
+def _count(text: str) -> int:
+    """For argparse, which tells the name in its own sentence."""
+    if not re.fullmatch(r"\d{1,4}", text):
+        raise argparse.ArgumentTypeError(f"takes a number from 0 on, not '{text}'")
+    return int(text)
 
 
 # Tools
@@ -436,6 +443,10 @@ def make_parser() -> argparse.ArgumentParser:
 
     run = command("run", _run, "Run job files; what is finished already is kept where the job says resume.")
     run.add_argument("jobs", metavar="JOB.json", nargs="+", help="job files, painted one after the other")
+    run.add_argument(
+        "--smaller", metavar="N", type=_count, default=0,
+        help="begin N plans further down than memory seems to allow, after it has run out (default: 0)",
+    )  # fmt: skip
     run.add_argument("--supervised", action="store_true", help="JSON events; the line 'cancel' or the end of the input cancels")
 
     probe = command("estimate", _estimate, "Say what a job file will take: time, disk and memory, from two evaluations on its first frame.")

@@ -18,6 +18,7 @@ from .frames import FrameSource
 from .job import Job
 from .pictures import resized
 from .settings import Settings
+from .shortage import has_run_short
 
 __all__ = ["Content", "Contents", "Original"]
 
@@ -79,7 +80,7 @@ class Contents:
 
     def ahead(self, index: int) -> Future[Content]:
         """The content of a frame, which is being read if it has not been."""
-        if index not in self._contents:
+        if index not in self._contents or has_run_short(self._contents[index]):
             self._contents[index] = self._ahead.submit(self._read, index)
         return self._contents[index]
 

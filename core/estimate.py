@@ -12,8 +12,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from .devices import configure
 from .flow import FlowError
 from .frames import FrameError, FrameSource
@@ -24,6 +22,7 @@ from .passes import Step, memory, path, schedule
 from .pictures import working_size
 from .probe import Cost, probe
 from .settings import Settings
+from .shortage import is_shortage
 from .weights import Weights, WeightsError
 
 __all__ = ["Estimate", "Rendering", "Unmeasured", "estimate"]
@@ -124,10 +123,12 @@ def estimate(
         cost = probe(job, source, steps, plan, found)
     except (JobError, FrameError, FlowError, WeightsError) as problem:
         raise Unmeasured(str(problem)) from None
-    except (torch.OutOfMemoryError, MemoryError):
-        raise Unmeasured("There is not enough memory for frames of this size; lower resolution or history.") from None
     except Diverged as problem:
         raise Unmeasured(f"The first frame cannot be painted: {problem}.") from None
+    except Exception as problem:
+        if not is_shortage(problem):
+            raise
+        raise Unmeasured("There is not enough memory for frames of this size; lower resolution or memory_limit.") from None
 
     kept = _kept(job, numbers)
     left = [step for step in steps if step.index not in kept]

@@ -4,17 +4,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from .devices import DeviceError, Plan, available, choose
+from .resident import resident
 from .settings import Settings
 from .vgg import CHANNELS, layers
 
-__all__ = ["OutOfMemory", "Work", "fitting", "free_memory", "needed", "planned", "remembered"]
+__all__ = ["OutOfMemory", "Work", "fitting", "free_memory", "needed", "next_smaller", "planned", "remembered"]
 
 _ITEM_BYTES = {"float32": 4, "bfloat16": 2}
 _PICTURE = 12
@@ -70,11 +70,12 @@ class Work:
         return self.size[0] * self.size[1]
 
 
-def planned(settings: Settings, size: tuple[int, int], earlier: dict[str, object] | None = None) -> Plan:
+def planned(settings: Settings, size: tuple[int, int], earlier: dict[str, object] | None = None, *, smaller: int = 0) -> Plan:
     """The plan of a job that paints at `size`, in the memory that is there or that `memory_limit` leaves.
 
     Args:
         earlier: the plan of the run that is resumed, taken up as far as the settings leave it open and it fits.
+        smaller: how many plans to go below the first that fits, for what fits has been tried.
 
     Raises DeviceError where the device is not there, and OutOfMemory where no plan fits.
     """
@@ -84,7 +85,21 @@ def planned(settings: Settings, size: tuple[int, int], earlier: dict[str, object
     if settings.memory_limit:
         # A limit is a promise to others, more memory than there is cannot be promised.
         limit = min(settings.memory_limit * 1e9, limit or float("inf"))
-    return fitting(plan, Work.of(settings, size), limit)
+    plan = fitting(plan, Work.of(settings, size), limit)
+    for _ in range(smaller):
+        plan = next_smaller(plan, size)
+    return plan
+
+
+def next_smaller(plan: Plan, size: tuple[int, int]) -> Plan:
+    """The plan to go on by where memory has run out for frames of `size`; raises OutOfMemory where there is none."""
+    smaller = plan.smaller()
+    if smaller is None:
+        raise OutOfMemory(
+            f"There is not enough memory for frames of {size[0]}×{size[1]}, even by the plan that takes least.",
+            "Lower resolution, or close other programs; finished frames are kept.",
+        )
+    return smaller
 
 
 def fitting(plan: Plan, work: Work, limit: float | None) -> Plan:
@@ -180,7 +195,7 @@ def free_memory(plan: Plan) -> int | None:
     if kind == "cpu":
         left = [here for here in (_free_of_machine(), *_left_to_group()) if here is not None]
         if left:
-            return min(left) + _resident()
+            return min(left) + resident()
     return next((one["memory"] for one in available() if one["id"] == plan.device), None)
 
 
@@ -217,11 +232,3 @@ def _left_to_group(root: Path = Path("/sys/fs/cgroup")) -> Iterator[int]:
             continue
         if most.isdigit():
             yield max(int(most) - now, 0)
-
-
-def _resident() -> int:
-    """Bytes of memory that this process has."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, AttributeError):
-        return 0

@@ -61,14 +61,18 @@ class Painter:
     def __init__(
         self, settings: Settings, plan: Plan, weights: Mapping[str, Tensor], styles: Sequence[StyleImage], size: tuple[int, int]
     ) -> None:
-        self.settings, self.plan = settings, plan
+        self.settings = settings
         self._content_layers = _weighted(settings.content_layers, settings.content_layer_weights)
         self._style_layers = _weighted(settings.style_layers, settings.style_layer_weights)
         names = {*self._content_layers, *self._style_layers}
         self._network = VGG(weights, names, device=plan.torch_device, dtype=plan.dtype, pooling=settings.pooling)
-        self._styles = Styles(
-            self._network, tuple(self._style_layers), styles, size[0] * size[1] * settings.style_scale**2, plan.strip_rows
-        )
+        self._paintings, self._area = styles, size[0] * size[1] * settings.style_scale**2
+        self.go_on_by(plan)
+
+    def go_on_by(self, plan: Plan) -> None:
+        """Paint from now on by a plan of the same device and number format; the paintings are looked at again."""
+        self.plan = plan
+        self._styles = Styles(self._network, tuple(self._style_layers), self._paintings, self._area, plan.strip_rows)
 
     def paint(
         self,

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import tempfile
 import time
 from collections.abc import Collection
@@ -29,6 +28,7 @@ from .memory import Work, needed, remembered
 from .painter import Painter
 from .passes import Step
 from .pictures import resized, working_size
+from .resident import peak
 from .settings import Settings
 from .start import Earlier
 from .styles import StyleImage
@@ -74,7 +74,7 @@ def probe(job: Job, source: FrameSource, steps: Collection[Step], plan: Plan, fo
         steps: the job's; the one with the most to hold to is tried.
         found: the network's weights.
 
-    Raises JobError, FrameError, FlowError, WeightsError, torch.OutOfMemoryError.
+    Raises JobError, FrameError, FlowError, WeightsError, or a shortage of memory.
     """
     heaviest = max((step for step in steps if not step.is_between), key=lambda step: (len(step.moved), len(step.needs)))
     settings = job.settings_at(heaviest.index)
@@ -185,19 +185,9 @@ def _file_size(rgba: Array) -> int:
 def _peak_memory(plan: Plan, history: int) -> int | None:
     match plan.torch_device.type:
         case "cpu":
-            peak = _peak_resident()
+            most = peak()
         case "cuda" | "xpu":
-            peak = torch.accelerator.max_memory_reserved(plan.torch_device)
+            most = torch.accelerator.max_memory_reserved(plan.torch_device)
         case _:
-            peak = None
-    return None if peak is None else peak + history
-
-
-def _peak_resident() -> int | None:
-    """The most memory that this process has had, in bytes."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+            most = None
+    return None if most is None else most + history

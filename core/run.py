@@ -33,7 +33,7 @@ from .inbetween import inbetween
 from .job import JOB_FILE, Job
 from .losses import Objective
 from .matte import Side, side
-from .memory import planned
+from .memory import next_smaller, planned
 from .motion import EstimatedMotion, GivenMotion, Motion, MotionFinder, along
 from .optimizer import Cancelled, Diverged, Progress
 from .pace import Pace
@@ -41,6 +41,7 @@ from .painter import Painted, Painter
 from .passes import Step, memory, path, schedule
 from .pictures import resized, working_size
 from .settings import Settings
+from .shortage import has_run_short, is_shortage, let_go
 from .start import Earlier
 from .state import State
 from .styles import StyleImage
@@ -83,12 +84,12 @@ class Run:
     does not grow with the length of the shot.
     """
 
-    def __init__(self, job: Job, source: FrameSource, tell: Callable[..., None], cancel: threading.Event) -> None:
+    def __init__(self, job: Job, source: FrameSource, tell: Callable[..., None], cancel: threading.Event, smaller: int = 0) -> None:
         self._job, self._source, self._tell, self._cancel = job, source, tell, cancel
         self._settings = job.resolved_settings()
         self._total, self._passes = len(source.numbers), self._settings.passes
         self._size = working_size(source.size, self._settings.resolution)
-        self._plan = planned(self._settings, self._size, job.plan)
+        self._plan = planned(self._settings, self._size, job.plan, smaller=smaller)
         configure(self._plan)
         self._finder = self._motion_finder()
         self._motions: dict[tuple[int, int], Future[Motion]] = {}
@@ -118,6 +119,8 @@ class Run:
         with ExitStack() as stack:
             self._ahead = stack.enter_context(ThreadPoolExecutor(1, "ahead"))
             writer = stack.enter_context(ThreadPoolExecutor(1, "write"))
+            for thread in (self._ahead, writer):  # which begin while there is surely memory for them
+                thread.submit(time.monotonic)
             self._contents = stack.enter_context(closing(Contents(job, self._source, self._size, self._ahead, self._warn)))
             self._tell(
                 "ready", protocol=PROTOCOL, versions=versions(), device=self._plan.device, plan=self._plan.as_dict(), total=self._total,
@@ -134,11 +137,10 @@ class Run:
             try:
                 for step in self._steps():
                     self._check_cancelled()
-                    if not self._keep(step):
-                        result, seconds = self._paint(step)
+                    if (painted := self._kept_or_painted(step)) is not None:
                         if writing is not None:
                             writing.result()
-                        writing = writer.submit(self._write, step, result, seconds)
+                        writing = writer.submit(self._write, step, *painted)
                     self._forget(step)
                 if writing is not None:
                     writing.result()
@@ -239,7 +241,7 @@ class Run:
         return EstimatedMotion(estimator(self._job.estimator, self._plan.device), self._settings.mask, self._job.folder / "cache" / "flow")
 
     def _motion(self, index: int, other: int) -> Future[Motion]:
-        if (index, other) not in self._motions:
+        if (index, other) not in self._motions or has_run_short(self._motions[index, other]):
             contents = [self._contents.ahead(passed) for passed in path(index, other, self._settings)]
             self._motions[index, other] = self._ahead.submit(self._find_motion, contents)
         return self._motions[index, other]
@@ -302,6 +304,31 @@ class Run:
         return self._contents.number(step.index if self._passes == 1 else step.shot)
 
     # Painting and delivering
+
+    def _kept_or_painted(self, step: Step) -> tuple[_Result, float] | None:
+        """What painting a step brought, and in how many seconds; None where the result that is there stays."""
+        while True:
+            try:
+                return None if self._keep(step) else self._paint(step)
+            except Exception as problem:
+                if not is_shortage(problem):
+                    raise
+                logger.warning("frame %d: %s", self._contents.number(step.index), problem)
+                let_go(problem)
+            self._step_down(step)
+
+    def _step_down(self, step: Step) -> None:
+        """Go on by a plan that takes less memory."""
+        self._plan = next_smaller(self._plan, self._size)
+        record_job(self._job, self._plan)
+        logger.warning("the plan is now %s", self._plan)
+        if "_painter" in self.__dict__:  # where it found the memory to be made
+            self._painter.go_on_by(self._plan)
+        number = self._contents.number(step.index)
+        self._tell(
+            "warning", code="memory", plan=self._plan.as_dict(),
+            message=f"Memory ran out while frame {number} was painted, so the job goes on in a way that takes less memory and more time.",
+        )  # fmt: skip
 
     def _paint(self, step: Step) -> tuple[_Result, float]:
         begun = time.monotonic()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import os
 import re
 import subprocess
@@ -114,11 +115,27 @@ def ensure(network: str, say: Callable[[str], None] = logger.info) -> Weights:
 
 def load(weights: Weights) -> dict[str, Tensor]:
     """``convB_L.weight`` (O, I, 3, 3) and ``convB_L.bias`` (O,), float32, input channels RGB, in the order of the layers."""
-    contents = weights.path.read_bytes()
+    contents = bytearray(weights.path.stat().st_size)
+    with weights.path.open("rb") as stream:
+        stream.readinto(contents)
     if hashlib.sha256(contents).hexdigest() != weights.sha256:
         raise WeightsError(f"The weights file {weights.path} changed while it was read; run 'python -m core weights verify'.")
-    tensors = safetensors.torch.load(contents)
+    tensors = _tensors(contents)
     return {name: tensors[name] for name in sorted(tensors, key=lambda name: (name.partition(".")[0], name.endswith(".bias")))}
+
+
+def _tensors(contents: bytearray) -> dict[str, Tensor]:
+    """Those of a safetensors file as this module writes it, in its own memory: the library makes two copies, and where it gets no memory
+    for them it ends the process or, while it says so, hangs."""
+    start = 8 + int.from_bytes(contents[:8], "little")
+    header = json.loads(contents[8:start])
+    header.pop("__metadata__", None)
+    return {
+        name: torch.frombuffer(
+            contents, dtype=torch.float32, count=math.prod(one["shape"]), offset=start + one["data_offsets"][0]
+        ).reshape(one["shape"])
+        for name, one in header.items()
+    }  # fmt: skip
 
 
 def fetch(network: str, file: Path | None = None, *, say: Callable[[str], None] = logger.info) -> Weights:

@@ -8,8 +8,6 @@ import logging
 import threading
 from typing import Any
 
-import torch
-
 from .devices import DeviceError
 from .events import Listener
 from .flow import FlowError
@@ -18,6 +16,7 @@ from .job import Job, JobError
 from .memory import OutOfMemory
 from .optimizer import Diverged
 from .run import Run
+from .shortage import is_shortage
 from .weights import WeightsError
 
 __all__ = ["run_job"]
@@ -25,13 +24,14 @@ __all__ = ["run_job"]
 logger = logging.getLogger(__name__)
 
 
-def run_job(job: Job, source: FrameSource, listener: Listener, cancel: threading.Event, *, log: str = "") -> int:
+def run_job(job: Job, source: FrameSource, listener: Listener, cancel: threading.Event, *, log: str = "", smaller: int = 0) -> int:
     """Paint the frames of a job that was checked, tell `listener`, and return the exit status: 0 done, 1 failed, 2 refused, 130 cancelled.
 
     Args:
         source: the job's content, opened.
         cancel: set it to end the job after the iteration in progress; nothing that is finished is lost.
         log: path of the log, named in errors.
+        smaller: by how many plans less memory is to be taken than by the one that the job would begin with.
     """
 
     def tell(event: str, **facts: Any) -> None:
@@ -42,7 +42,7 @@ def run_job(job: Job, source: FrameSource, listener: Listener, cancel: threading
         return status
 
     try:
-        return Run(job, source, tell, cancel).paint_all()
+        return Run(job, source, tell, cancel, smaller).paint_all()
     except JobError as problem:
         return fail(problem.code, problem, problem.hint, 2)
     except OutOfMemory as problem:
@@ -61,11 +61,11 @@ def run_job(job: Job, source: FrameSource, listener: Listener, cancel: threading
         logger.exception("the job failed")
         failure = OSError(f"A file could not be read or written: {_reason(problem)}.")
         return fail("disk", failure, "Finished frames are kept; resume once this is mended.", 1)
-    except (torch.OutOfMemoryError, MemoryError) as problem:
-        logger.exception("the job failed")
-        return fail("memory", type(problem)("There is not enough memory for frames of this size."), "Lower resolution or history.", 1)
     except Exception as problem:
         logger.exception("the job failed")
+        if is_shortage(problem):
+            short = MemoryError("There is not enough memory for frames of this size.")
+            return fail("memory", short, "Lower resolution, or close other programs; finished frames are kept.", 1)
         return fail("internal", RuntimeError(f"Something unexpected went wrong: {problem}."), "Finished frames are kept; see the log.", 1)
 
 

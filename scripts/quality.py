@@ -46,7 +46,7 @@ Array = NDArray[np.float32]
 DEFAULT = Settings()
 ALONE = 120
 """Iterations of a frame that starts from noise, which needs more than a later one for the same style; elsewhere the defaults hold."""
-FAST = {"iterations_first": 300, "iterations": 60}
+FAST = {"iterations_first": 300, "iterations": 40}
 """The same under fast motion, where most of every frame is new."""
 FEW = 4
 """Frames of the rows whose frames do not depend on one another for long, and of the still scene's but one."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.blender import picture, write_image
@@ -74,6 +75,68 @@ def test_an_engine_that_dies_without_a_word_is_told_with_its_log(
     assert (job.state, job.exit_code) == ("failed", 1)
     assert job.progress.message.startswith("The engine stopped without a word")
     assert str(job.order.log_file) in job.progress.message
+
+
+_KILLED = """
+import json, os, pathlib, signal, sys
+tries = pathlib.Path("tries")
+tries.write_text((tries.read_text() if tries.exists() else "") + json.dumps(sys.argv[1:]) + "\\n")
+job = json.loads(pathlib.Path("job.json").read_text())
+print({ready!r}, flush=True)
+if job["plan"].get("history") == 7:
+    print({done!r}, flush=True)
+    sys.exit({end})
+job["plan"] = {{"history": 7}}
+pathlib.Path("job.json").write_text(json.dumps(job))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends no process where memory runs out")
+def test_an_engine_that_the_system_kills_is_started_once_more_with_a_smaller_plan(
+    worker: Any, new_job: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from bl_ext.user_default.brushflow.addon import runtime
+
+    core = tmp_path / "engine.py"
+    core.write_text(_KILLED.format(ready=READY, done=json.dumps(finished(1)), end=0))
+    monkeypatch.setattr(runtime, "CORE", core)
+    job = new_job()
+    job.prepare()
+    paint(job.order, 1, 2, 3)
+    worker.run(job)
+    assert (job.state, job.progress.painted) == ("done", 1), job.progress.message
+    (warning,) = job.progress.warnings
+    assert "memory" in warning and "started again" in warning
+    first, second = map(json.loads, (job.order.folder / "tries").read_text().splitlines())
+    assert first == ["run", "--supervised", str(job.order.job_file)]
+    assert second == ["run", "--supervised", "--smaller", "1", str(job.order.job_file)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends no process where memory runs out")
+def test_an_engine_that_the_system_kills_twice_ends_with_what_would_help(
+    worker: Any, new_job: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from bl_ext.user_default.brushflow.addon import runtime
+
+    core = tmp_path / "engine.py"
+    core.write_text(_KILLED.format(ready=READY, done=json.dumps(finished(1)), end="os.kill(os.getpid(), signal.SIGKILL)"))
+    monkeypatch.setattr(runtime, "CORE", core)
+    job = new_job()
+    paint(job.order, 1)
+    worker.run(job)
+    assert (job.state, job.exit_code) == ("failed", 1)
+    assert job.progress.message == "The system has ended the engine twice, as it does when memory runs out."
+    assert job.progress.hint.startswith("Close other programs or lower Resolution")
+    assert len((job.order.folder / "tries").read_text().splitlines()) == 2
+    assert [text for text in job.progress.warnings if "started again" in text]
+
+
+def test_a_warning_that_comes_again_is_shown_once(worker: Any, new_job: Callable[[], Any]) -> None:
+    job = new_job()
+    for frame in (1, 1, 2):
+        job._handle({"event": "warning", "code": "memory", "message": f"Memory ran out while frame {frame} was painted."})
+    assert len(job.progress.warnings) == 2
 
 
 def test_an_engine_of_another_protocol_is_stopped(worker: Any, new_job: Callable[[], Any], engine_says: Callable[..., None]) -> None:
@@ -389,3 +452,63 @@ def test_watching_a_job_and_showing_its_frames_takes_little_of_blenders_time(
     assert job.state == "done"
     spent.sort()
     assert (spent[int(0.99 * len(spent))] < 0.010, spent[-1] < 0.050) == (True, True), spent[-5:]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system does not tell a process what it has open")
+def test_watching_a_job_of_two_thousand_frames_takes_no_more_memory_at_its_end(
+    worker: Any, scene: Any, project: Path, footage: Callable[..., list[Path]], image_strip: Callable[..., Any], painting: Path,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, is_full: bool, record: Callable[..., None],
+) -> None:  # fmt: skip
+    if not is_full:
+        pytest.skip("takes half a minute; nox -s torture runs it")
+    import bpy
+    from bl_ext.user_default.brushflow.addon import runtime
+    from bl_ext.user_default.brushflow.addon.order import take
+    from bl_ext.user_default.brushflow.core.resident import resident
+
+    count = 2000
+    (plate,) = footage(1)
+    files = [plate.with_name(f"long_{number:04d}.png") for number in range(1, count + 1)]
+    for path in files:
+        path.hardlink_to(plate)
+    strip = image_strip(files=files)
+    strip.brushflow.styles.add().path = str(painting)
+    core = tmp_path / "engine.py"
+    core.write_text(_TALKATIVE.format(count=count, ready=READY.replace("3", str(count))))
+    monkeypatch.setattr(runtime, "CORE", core)
+    monkeypatch.setattr(worker, "GROWTH", 0.2)
+    job = worker.Job(take(scene, strip))
+    worker.enqueue(job)
+    bpy.app.timers.unregister(worker._tick)
+    paint(job.order, 1)
+    for frame in range(2, count + 1):
+        job.order.frame_file(frame).hardlink_to(job.order.frame_file(1))
+    samples, opened = [], []
+    while not job.ended:
+        worker._tick()
+        if len(job._delivered) >= 200 and (not samples or len(job._delivered) >= samples[-1][0] + 50):
+            samples.append((len(job._delivered), resident() / 1e6))
+            opened.append(len(list(Path("/proc/self/fd").iterdir())))
+        time.sleep(0.005)
+    assert job.state == "done" and job.progress.painted == count
+    frames, memory = np.array(samples).T
+    slope = 1000 * float(np.polyfit(frames, memory, 1)[0])
+    assert len(samples) >= 10
+    assert slope < 10, f"{slope:.1f} MB more every 1000 frames: {samples}"
+    assert max(opened) - min(opened) <= 2
+    record(f"{count} frames in one job, as Blender watches them", f"memory of Blender {slope:+.1f} MB per 1000 frames, open files the same")
+
+
+_TALKATIVE = """
+import json, time
+print({ready!r}, flush=True)
+for frame in range(1, {count} + 1):
+    place = {{"frame": frame, "index": frame, "total": {count}, "pass": 1}}
+    print(json.dumps({{"event": "frame_started", "passes": 1, **place}}))
+    for iteration in range(1, 11):
+        losses = {{"total": 1e6 / iteration, "content": 1.0, "style": 1.0, "temporal": 1.0, "tv": 1.0}}
+        print(json.dumps({{"event": "iteration", "frame": frame, "pass": 1, "iteration": iteration, "limit": 10, "losses": losses}}))
+    done = {{"event": "frame_done", "kept": False, "seconds": 1.0, "eta": 1.0, "path": "x", "between": False}}
+    print(json.dumps({{**done, **place}}), flush=True)
+    time.sleep(0.004)
+"""

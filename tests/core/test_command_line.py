@@ -321,3 +321,10 @@ def test_help_lists_every_setting(capsys):
         main(["stylize", "--help"])
     text = capsys.readouterr().out
     assert all(f"  {name}=" in text for name in specs())
+
+
+@pytest.mark.parametrize("count", ["-1", "many", "1.5"])
+def test_smaller_takes_a_count(count, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["run", "job.json", "--smaller", count])
+    assert caught.value.code == 2 and "a number from 0 on" in capsys.readouterr().err

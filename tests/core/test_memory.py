@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from core import memory
 from core.devices import Plan
-from core.memory import OutOfMemory, Work, fitting, free_memory, needed, planned
+from core.memory import OutOfMemory, Work, fitting, free_memory, needed, next_smaller, planned
 from core.settings import PRESETS, Settings, SettingsError, make_settings
 
 QUICK = {"iterations_first": 12, "iterations": 8}  # of the job that `make` makes
@@ -128,6 +128,19 @@ def test_an_earlier_plan_is_taken_up_as_far_as_it_fits():
     assert (old.checkpointing, old.strip_rows, old.history, old.threads) == (0, 0, 20, 1)
     assert planned(replace(settings, memory_limit=8), FOUR_K, earlier).checkpointing == 5
     assert planned(replace(settings, history=4), (64, 48), earlier).history == 4
+
+
+def test_a_plan_can_be_asked_for_that_is_some_steps_below_the_one_that_fits():
+    settings = Settings(device="cpu", precision="bfloat16")
+    steps = ladder(planned(settings, (64, 48)))
+    for count in (0, 1, 3):
+        assert planned(settings, (64, 48), smaller=count) == steps[count]
+    earlier = steps[2].as_dict()
+    assert planned(settings, (64, 48), earlier, smaller=1) == steps[3]
+    with pytest.raises(OutOfMemory, match="even by the plan that takes least"):
+        planned(settings, (64, 48), smaller=len(steps))
+    with pytest.raises(OutOfMemory):
+        next_smaller(steps[-1], (64, 48))
 
 
 @pytest.mark.parametrize("value", [-1, float("nan"), "8 GB", 1e6])

@@ -2,5 +2,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 from tests.blender import extension, footage, image_strip, painting, project, scene
+from tests.faults import is_full, record
 
-__all__ = ["extension", "footage", "image_strip", "painting", "project", "scene"]
+__all__ = ["extension", "footage", "image_strip", "is_full", "painting", "project", "record", "scene"]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import multiprocessing
 import os
@@ -32,6 +33,8 @@ class Fault:
     slow: float = 0.0
     """Seconds that every opening and renaming below `folder` takes."""
     folder: str = ""
+    memory: int = 0
+    """Bytes of addresses that it gets beyond those that it begins with; 0 leaves them without a limit."""
 
 
 def _run(arguments: list[str], events: str, fault: Fault) -> None:
@@ -50,6 +53,8 @@ def _run(arguments: list[str], events: str, fault: Fault) -> None:
 
     if fault != Fault():
         sys.addaudithook(happens)
+    if fault.memory:
+        _limit(fault.memory)
     descriptor = os.open(events, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(descriptor, 1)
     os.dup2(os.open(f"{events}.err", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
@@ -57,14 +62,26 @@ def _run(arguments: list[str], events: str, fault: Fault) -> None:
     sys.exit(main(arguments))
 
 
+def _limit(more: int) -> None:
+    """Let this process have `more` bytes of addresses, and give those back that it does not use any more."""
+    import resource
+
+    # As a limit of addresses is all that can be set, what the C library would keep of them for later must not count.
+    library = ctypes.CDLL(None)
+    library.mallopt(-3, 1 << 18)  # M_MMAP_THRESHOLD
+    library.mallopt(-8, 1)  # M_ARENA_MAX
+    now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (now + more, now + more))
+
+
 class Engine:
     """One run of a job file, in a process of its own, with the events that it tells."""
 
-    def __init__(self, job: Path, fault: Fault = Fault()) -> None:
+    def __init__(self, job: Path, fault: Fault = Fault(), *options: str) -> None:
         assert _CONTEXT is not None
         self._events = job.with_name("events.jsonl")
         self._events.unlink(missing_ok=True)
-        self.process: BaseProcess = _CONTEXT.Process(target=_run, args=(["run", str(job), "--json"], str(self._events), fault))
+        self.process: BaseProcess = _CONTEXT.Process(target=_run, args=(["run", str(job), "--json", *options], str(self._events), fault))
         self.process.start()
 
     def wait(self, seconds: float = 300) -> int:

@@ -73,6 +73,7 @@ def test_a_full_disk_keeps_what_is_whole_and_goes_on_once_there_is_space(
         assert trial["damaged"] == 0 and trial["equal"]
         if trial["status"]:
             assert trial["error"]["code"] in ("disk", "frame", "flow", "output")
+            assert "no space left" in trial["error"]["message"].lower()
     assert {*trials[-1]["final"]} == {*whole}
     record("disk full (4 MB tmpfs)", failures[-1]["error"]["message"].replace(f"{disk}/", ""), times=len(failures))
 

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def trial(arguments: list[str]) -> dict[str, Any]:
     """Run one command; what it writes to the file descriptors 1 and 2 is kept, whoever writes it."""
     from core.command_line import main
+    from core.resident import peak
 
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         kept = os.dup(1), os.dup(2)
@@ -50,7 +51,7 @@ def trial(arguments: list[str]) -> dict[str, Any]:
             said.append(stream.read().decode("utf-8", "replace"))
     return {
         "status": status, "out": said[0], "err": said[1], **seconds, "torch": "torch" in sys.modules,
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak": peak(),
     }  # fmt: skip
 
 

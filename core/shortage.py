@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Memory that has run out: how to tell, and how to have it back, so that less can be tried."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import gc
+import logging
+import traceback
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import torch
+from torch import Tensor
+
+__all__ = ["has_run_short", "is_shortage", "let_go"]
+
+logger = logging.getLogger(__name__)
+
+_WORDS = (
+    "out of memory", "not enough memory", "can't allocate memory", "defaultcpuallocator", "insufficient memory", "failed to allocate",
+    "bad_alloc", "bad allocation", "could not create a memory", "could not create a primitive",
+)  # fmt: skip
+"""What PyTorch's allocators, oneDNN, OpenCV and the C++ library say, each in an error of some general kind."""
+
+
+def is_shortage(problem: BaseException) -> bool:
+    """Whether `problem` is that there is not enough memory."""
+    if isinstance(problem, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    if isinstance(problem, OSError):
+        return problem.errno == errno.ENOMEM
+    return isinstance(problem, Exception) and any(word in str(problem).lower() for word in _WORDS)
+
+
+def has_run_short(future: Future[Any]) -> bool:
+    """Whether what was done ahead found too little memory, which the painting beside it may have given back since."""
+    return future.done() and not future.cancelled() and (problem := future.exception()) is not None and is_shortage(problem)
+
+
+def let_go(problem: BaseException) -> None:
+    """Give back what the attempt that ended with `problem` holds; a failed frame of 512×384 holds 400 MB otherwise.
+
+    To be called where `problem` is handled: what the functions hold that it went through is gone afterwards.
+    """
+    for one in _chain(problem):
+        traceback.clear_frames(one.__traceback__)
+        one.__traceback__ = None
+    gc.collect()
+    _drain_backward()
+    if torch.accelerator.is_available():
+        torch.accelerator.empty_cache()
+    _trim()
+
+
+def _chain(problem: BaseException) -> Iterator[BaseException]:
+    """The exception and those that it came from."""
+    seen: set[int] = set()
+    left: list[BaseException | None] = [problem]
+    while left:
+        if (one := left.pop()) is not None and id(one) not in seen:
+            seen.add(id(one))
+            left += [one.__cause__, one.__context__]
+            yield one
+
+
+def _oldest() -> tuple[Tensor, Tensor]:
+    """A number and one that was made from it by the first operation of a thread."""
+
+    def double() -> tuple[Tensor, Tensor]:
+        start = torch.zeros(1, requires_grad=True)
+        return start, start * 2
+
+    with ThreadPoolExecutor(1, "oldest") as thread:
+        return thread.submit(double).result()
+
+
+_OLDEST = _oldest()
+"""Made before it is needed, when there may be no memory for another thread."""
+
+
+def _drain_backward() -> None:
+    """Empty autograd's queue of this thread, in which a way back that failed has left the rest of its graph.
+
+    The queue hands out the latest operations first and passes over those whose way back is over, but ends as soon as the way back is
+    done that it is asked for. Operations are counted by thread, so the first one of a thread comes after all that is left.
+    """
+    start, end = _OLDEST
+    torch.autograd.grad(end, start, retain_graph=True)
+
+
+def _trim() -> None:
+    """Let the C library give back to the system what was freed, where it can be asked to."""
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):  # TypeError: Windows
+        return
+    trim(0)
