@@ -176,7 +176,8 @@ def _plan_only(job: Job, *, as_json: bool) -> int:
         from .estimate import Unmeasured, estimate
         from .memory import planned
         from .passes import schedule
-        from .worker import record_job, working_size
+        from .pictures import working_size
+        from .run import record_job
 
         settings = job.resolved_settings()
         try:
@@ -335,7 +336,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _info(options: argparse.Namespace) -> int:
     from . import weights
     from .devices import available
-    from .worker import versions
+    from .versions import versions
 
     found = {}
     for network in weights.NETWORKS:

@@ -21,10 +21,10 @@ from .job import JOB_FILE, Job, JobError, load_job
 from .memory import free_memory, planned
 from .optimizer import Diverged
 from .passes import Step, memory, path, schedule
+from .pictures import working_size
 from .probe import Cost, probe
 from .settings import Settings
 from .weights import Weights, WeightsError
-from .worker import working_size
 
 __all__ = ["Estimate", "Rendering", "Unmeasured", "estimate"]
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from .color import display_from_network, network_from_display
 from .vgg import MIN_SIZE
 
-__all__ = ["array", "plane", "resized", "style_size", "tensor"]
+__all__ = ["array", "plane", "resized", "style_size", "tensor", "working_size"]
 
 Array = NDArray[np.float32]
 
@@ -48,3 +48,8 @@ def style_size(size: tuple[int, int], area: float) -> tuple[int, int]:
     """Width and height of about `area` pixels in the proportions of `size`, never below what the network takes."""
     scale = math.sqrt(area / (size[0] * size[1]))
     return max(round(size[0] * scale), MIN_SIZE), max(round(size[1] * scale), MIN_SIZE)
+
+
+def working_size(size: tuple[int, int], resolution: float) -> tuple[int, int]:
+    """Width and height to paint at: a fraction of the frame's, never below what the network takes."""
+    return max(round(size[0] * resolution), MIN_SIZE), max(round(size[1] * resolution), MIN_SIZE)

@@ -28,11 +28,10 @@ from .job import Job
 from .memory import Work, needed, remembered
 from .painter import Painter
 from .passes import Step
-from .pictures import resized
+from .pictures import resized, working_size
 from .settings import Settings
 from .start import Earlier
 from .styles import StyleImage
-from .worker import working_size
 
 __all__ = ["Cost", "probe"]
 

@@ -1,0 +1,487 @@
+# SPDX-FileCopyrightText: 2026 Brushflow Authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One job on its way: its frames in their order, what each is made of, and what may be let go of."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import __version__, cuts, weights
+from .color import display_from_linear
+from .content import Content, Contents, Original
+from .debug import write_debug
+from .delivery import finished
+from .devices import Plan, configure
+from .events import PROTOCOL
+from .files import remove_partial, write_json
+from .fingerprint import fingerprint, frame_digest
+from .flow import estimator
+from .frames import FrameError, FrameSource, read_exr_attributes, read_image, write_exr
+from .inbetween import inbetween
+from .job import JOB_FILE, Job
+from .losses import Objective
+from .matte import Side, side
+from .memory import planned
+from .motion import EstimatedMotion, GivenMotion, Motion, MotionFinder, along
+from .optimizer import Cancelled, Diverged, Progress
+from .pace import Pace
+from .painter import Painted, Painter
+from .passes import Step, memory, path, schedule
+from .pictures import resized, working_size
+from .settings import Settings
+from .start import Earlier
+from .state import State
+from .styles import StyleImage
+from .thumbnail import FILE as THUMBNAIL
+from .thumbnail import write_thumbnail
+from .versions import versions
+
+__all__ = ["Run", "record_job"]
+
+logger = logging.getLogger(__name__)
+
+Array = NDArray[np.float32]
+
+_FINGERPRINT = "brushflow:fingerprint"
+_LEVEL = "brushflow:level"
+"""A text, since numbers in a header are rounded to float32 and resume has to decide alike."""
+_DIVERGED = 10.0
+"""A loss that has grown by this factor is not on its way down."""
+_LEVELED = ("content_weight", "style_weight", "style_blend", "tv_weight")
+"""Settings that a shot's level is made of and that can change from frame to frame."""
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What a step brought: the picture, the frame as it came where the picture is delivered, and how the previous frame reaches it.
+
+    `colors_of` is the frame whose colors are kept if that is another.
+    """
+
+    painted: Painted
+    original: Original | None
+    motion: Motion | None
+    colors_of: Array | None
+
+
+class Run:
+    """One job on its way. Frames are counted from 0 within the job.
+
+    One thread looks ahead (frames and flow), one writes; the optimizer waits for neither unless it is faster. What is held in memory
+    does not grow with the length of the shot.
+    """
+
+    def __init__(self, job: Job, source: FrameSource, tell: Callable[..., None], cancel: threading.Event) -> None:
+        self._job, self._source, self._tell, self._cancel = job, source, tell, cancel
+        self._settings = job.resolved_settings()
+        self._total, self._passes = len(source.numbers), self._settings.passes
+        self._size = working_size(source.size, self._settings.resolution)
+        self._plan = planned(self._settings, self._size, job.plan)
+        configure(self._plan)
+        self._finder = self._motion_finder()
+        self._motions: dict[tuple[int, int], Future[Motion]] = {}
+        self._results: dict[tuple[int, int], Array] = {}
+        """By pass and frame."""
+        self._fingerprints: dict[tuple[int, int], str] = {}
+        self._levels: dict[int, float] = {}
+        """Of the painted frames, see core/level.py."""
+        self._colors: tuple[int, Array] | None = None
+        self._held: tuple[int, Array] | None = None
+        self._painted = self._kept = 0
+        self._places: dict[int, int] = {}
+        """Where the frames stand in the last pass, from 1."""
+        self._pace = Pace(self._settings, self._total)
+        self._told: set[str] = set()
+
+    def paint_all(self) -> int:
+        job, begun = self._job, time.monotonic()
+        styles = job.read_styles()
+        self._styles = [StyleImage(display_from_linear(frame).rgb, style.weight, style.region) for frame, style in styles]
+        self._style_digests = [(frame_digest(frame), style.weight, style.region) for frame, style in styles]
+        self._weights = weights.ensure(self._settings.network, lambda text: self._warn("weights", text))
+        self._state = State(job.folder / "cache" / "state", job.output.name)
+        for folder in (job.folder, job.folder / "cache"):
+            remove_partial(folder)
+        record_job(job, self._plan)
+        with ExitStack() as stack:
+            self._ahead = stack.enter_context(ThreadPoolExecutor(1, "ahead"))
+            writer = stack.enter_context(ThreadPoolExecutor(1, "write"))
+            self._contents = stack.enter_context(closing(Contents(job, self._source, self._size, self._ahead, self._warn)))
+            self._tell(
+                "ready", protocol=PROTOCOL, versions=versions(), device=self._plan.device, plan=self._plan.as_dict(), total=self._total,
+                passes=self._passes, folder=str(job.folder), name=job.output.name,
+                first=self._contents.number(0), last=self._contents.number(self._total - 1),
+            )  # fmt: skip
+            if 1 < self._passes < self._settings.temporal_from_pass and self._settings.temporal_weight:
+                self._warn(
+                    "passes",
+                    f"The temporal term joins from pass {self._settings.temporal_from_pass} on, which never comes with {self._passes} "
+                    "passes; lower temporal_from_pass to hold frames to each other.",
+                )
+            writing: Future[None] | None = None
+            try:
+                for step in self._steps():
+                    self._check_cancelled()
+                    if not self._keep(step):
+                        result, seconds = self._paint(step)
+                        if writing is not None:
+                            writing.result()
+                        writing = writer.submit(self._write, step, result, seconds)
+                    self._forget(step)
+                if writing is not None:
+                    writing.result()
+            except Cancelled:
+                self._ahead.shutdown(cancel_futures=True)  # whose last flow is told before the end
+                if writing is not None:
+                    writing.result()
+                self._tell("cancelled", total=self._total, painted=self._painted, kept=self._kept, folder=str(job.folder))
+                return 130
+            finally:
+                self._ahead.shutdown(cancel_futures=True)
+        if self._passes > 1:
+            self._state.drop(lambda pass_number, number: True)
+        seconds = time.monotonic() - begun
+        self._tell("done", total=self._total, painted=self._painted, kept=self._kept, seconds=seconds, folder=str(job.folder))
+        return 0
+
+    # The order of the work
+
+    def _steps(self) -> Iterator[Step]:
+        """What there is to do, without the passes that an earlier run has finished."""
+        steps = self._placed(schedule(self._total, self._is_cut, self._job.settings_at, self._passes))
+        if self._passes == 1 or self._job.output.existing != "resume":
+            return steps
+        if self._state.is_empty() and not self._job.frame_path(self._source.numbers[0]).is_file():
+            return steps
+        there: dict[int, list[bool]] = {}
+        whole = list(steps)
+        for step in whole:
+            there.setdefault(step.pass_number, []).append(self._attributes(step) is not None)
+        finished = max((number for number, frames in there.items() if all(frames)), default=0)
+        return (step for step in whole if step.pass_number > min(finished, self._passes - 1))
+
+    def _placed(self, steps: Iterator[Step]) -> Iterator[Step]:
+        for step in steps:
+            if step.pass_number == self._passes:
+                self._places[step.index] = len(self._places) + 1
+            yield step
+
+    def _attributes(self, step: Step) -> dict[str, str | int | float] | None:
+        """What the header says of a result that is there already and is the one that would be painted; None where there is none."""
+        wanted = self._fingerprint(step)
+        if step.pass_number < self._passes:
+            return {} if self._state.has(step.pass_number, self._contents.number(step.index), wanted) else None
+        path = self._frame_path(step)
+        if not path.is_file():
+            return None
+        try:
+            attributes = read_exr_attributes(path)
+        except FrameError:
+            return None
+        return attributes if attributes.get(_FINGERPRINT) == wanted else None
+
+    def _is_cut(self, index: int) -> bool:
+        chosen = self._settings.cuts
+        if isinstance(chosen, tuple):
+            return self._contents.number(index) in chosen
+        if chosen == "none":
+            return False
+        return cuts.is_cut(self._contents[index - 1].thumbnail, self._contents[index].thumbnail)
+
+    def _fingerprint(self, step: Step) -> str:
+        place = step.pass_number, step.index
+        if place not in self._fingerprints:
+            here = self._contents.number(step.index)
+            inputs = [self._contents.digest(step.index)]
+            for other in step.moved:
+                inputs.append(self._finder.identity(here, self._contents.number(other)))
+                inputs += [self._contents.digest(index) for index in path(step.index, other, self._settings)[1:-1]]
+            if self._settings.keep_colors == "match":
+                inputs.append(self._contents.digest(step.shot))
+            if self._job.matte is not None:
+                inputs.append(f"matte {self._job.matte.source} {self._job.matte.invert}")
+            self._fingerprints[place] = fingerprint(
+                self._job.settings_at(step.index), step, self._noise(step), inputs, self._style_digests, self._weights.sha256,
+                [self._fingerprints[step.pass_of(other), other] for other in step.needs],
+            )  # fmt: skip
+        return self._fingerprints[place]
+
+    def _keep(self, step: Step) -> bool:
+        """Whether the result that is there already stays."""
+        self._fingerprint(step)  # of which those of later steps are made
+        attributes = self._attributes(step) if self._job.output.existing == "resume" else None
+        if attributes is None:
+            return False
+        self._kept += step.pass_number == self._passes
+        if _LEVEL in attributes:
+            self._levels[step.index] = float(attributes[_LEVEL])
+        losses = {name: float(attributes.get(f"brushflow:loss_{name}", 0.0)) for name in ("total", *Objective.TERMS)}
+        self._tell_painted(step, 0.0, int(attributes.get("brushflow:iterations", 0)), losses, None, kept=True)
+        return True
+
+    # What a frame is made from
+
+    def _motion_finder(self) -> MotionFinder:
+        if self._job.flow is not None:
+            return GivenMotion(self._job.given_flow(), self._settings.mask, self._size)
+        return EstimatedMotion(estimator(self._job.estimator, self._plan.device), self._settings.mask, self._job.folder / "cache" / "flow")
+
+    def _motion(self, index: int, other: int) -> Future[Motion]:
+        if (index, other) not in self._motions:
+            contents = [self._contents.ahead(passed) for passed in path(index, other, self._settings)]
+            self._motions[index, other] = self._ahead.submit(self._find_motion, contents)
+        return self._motions[index, other]
+
+    def _find_motion(self, reading: Sequence[Future[Content]]) -> Motion:
+        begun = time.monotonic()
+        contents = [content.result() for content in reading]
+        motion = along(self._finder, contents)
+        self._tell("flow", frame=contents[0].number, to=contents[-1].number, seconds=time.monotonic() - begun)
+        return motion
+
+    def _look_ahead(self, step: Step) -> None:
+        """Let the frames that come next be read and their motion be found while this one is painted."""
+        following = step.index + step.toward * step.stride
+        if step.pass_number == self._passes and self._settings.between == "warped" and step.previous in step.needs:
+            for gap in range(step.previous + step.toward, step.index, step.toward):
+                self._motion(gap, step.previous)
+                self._motion(gap, step.index)
+        if not 0 <= following < self._total:
+            return
+        self._contents.ahead(following)
+        offsets = {other - step.index for other in step.moved}
+        if step.is_first and self._passes == 1 and (self._settings.temporal_weight or self._settings.init == "previous_warped"):
+            offsets.add(-step.stride)
+        for other in sorted(following + offset for offset in offsets):
+            if 0 <= other < self._total:
+                self._motion(following, other)
+
+    def _result(self, pass_number: int, index: int) -> Array:
+        """An earlier result: from memory, else to the bit from the state, else from the delivered frame."""
+        place = pass_number, index
+        if place not in self._results:
+            number = self._contents.number(index)
+            if pass_number < self._passes or self._state.has(pass_number, number, self._fingerprints[place]):
+                self._results[place] = self._state.load(pass_number, number, self._fingerprints[place])
+            else:
+                self._warn("state", "The exact state of earlier frames is gone, so resuming reads the delivered ones; bits may differ.")
+                delivered = display_from_linear(read_image(self._job.frame_path(self._source.numbers[index])))
+                self._results[place] = resized(delivered.rgb, self._size)
+        return self._results[place]
+
+    def _colors_of(self, shot: int) -> Array | None:
+        """The content whose colors the paintings are matched to: the first of the shot."""
+        if self._settings.keep_colors != "match":
+            return None
+        if self._colors is None or self._colors[0] != shot:
+            self._colors = shot, self._contents[shot].working
+        return self._colors[1]
+
+    def _held_colors(self, step: Step) -> Array | None:
+        """The painted frame as it came, where that is held: its strokes do not fit the colors of a frame in between."""
+        if step.start != "held" or self._settings.keep_colors != "luminance":
+            return None
+        if self._held is None or self._held[0] != step.previous:
+            self._held = step.previous, self._contents.take_original(step.previous).image.rgb
+        return self._held[1]
+
+    def _noise(self, step: Step) -> int:
+        """The number that decides the noise of a frame; in a multi-pass job all frames of a shot start from the same."""
+        return self._contents.number(step.index if self._passes == 1 else step.shot)
+
+    # Painting and delivering
+
+    def _paint(self, step: Step) -> tuple[_Result, float]:
+        begun = time.monotonic()
+        index, number = step.index, self._contents.number(step.index)
+        self._tell("frame_started", frame=number, passes=self._passes, **self._position(step))
+        content = self._contents[index]
+        motions = {other: self._motion(index, other) for other in step.moved}
+        if not step.is_between:
+            self._look_ahead(step)
+        earlier = {}
+        for other in step.needs:
+            result = self._result(step.pass_of(other), other)
+            if other in motions:
+                motion = motions[other].result()
+                earlier[other] = Earlier(result, motion.flow, motion.mask, self._contents[other].matte if self._job.matte else None)
+            else:
+                earlier[other] = Earlier(result)
+
+        if step.is_between:
+            painted = self._between(step, content, earlier)
+        else:
+            painted = self._painted_frame(step, content, earlier)
+            self._results[step.pass_number, index] = painted.rgb
+            if painted.level is not None:
+                self._levels[index] = painted.level
+        is_last = step.pass_number == self._passes
+        original = self._contents.take_original(index) if is_last else None
+        motion_to_previous = motions[step.previous].result() if step.previous in motions else None
+        return _Result(painted, original, motion_to_previous, self._held_colors(step)), time.monotonic() - begun
+
+    def _between(self, step: Step, content: Content, earlier: Mapping[int, Earlier]) -> Painted:
+        sides = () if content.matte is None else [side(content.matte, name) for name in sorted(self._sides)]
+        return inbetween(
+            step, content.working, earlier, self._settings.uncovered, self._plan.torch_device, matte=content.matte, sides=sides
+        )
+
+    def _painted_frame(self, step: Step, content: Content, earlier: Mapping[int, Earlier]) -> Painted:
+        def report(progress: Progress) -> None:
+            losses = Objective.losses(progress.terms)
+            self._tell(
+                "iteration", frame=content.number, iteration=progress.iteration, limit=progress.limit, losses=losses,
+                **{"pass": step.pass_number},
+            )  # fmt: skip
+
+        def attempt(step: Step, settings: Settings) -> Painted:
+            return self._painter.paint(
+                content.working, step, earlier, settings, self._noise(step), report=report,
+                check=self._check_cancelled, matte=content.matte, colors_of=self._colors_of(step.shot), level=self._level(step),
+            )  # fmt: skip
+
+        settings, painted = self._job.settings_at(step.index), None
+        try:
+            painted = attempt(step, settings)
+            if painted.rise < _DIVERGED:
+                return painted
+        except Diverged as problem:
+            logger.warning("frame %d: %s", content.number, problem)
+        again = attempt(replace(step, start="content"), replace(settings, learning_rate=min(settings.learning_rate / 10, 1.0)))
+        if painted is not None and painted.losses["total"] <= again.losses["total"]:
+            return painted
+        self._warn(
+            "diverged",
+            f"The loss grew while frame {content.number} was painted, so it was painted again from its own picture in smaller steps; "
+            "lower learning_rate if this is seen.",
+        )
+        return again
+
+    def _level(self, step: Step) -> float | None:
+        """The level at which the shot stands; in a pass of many, every frame takes all of its few iterations."""
+        if self._passes > 1 or not step.held_to or not self._settings.tolerance:
+            return None
+        nearest = step.held_to[0]
+        here, there = (self._job.settings_at(index) for index in (step.index, nearest))
+        is_alike = all(getattr(here, name) == getattr(there, name) for name in _LEVELED)
+        return self._levels.get(nearest) if is_alike else None
+
+    @cached_property
+    def _sides(self) -> frozenset[Side]:
+        """The sides of the matte that are painted."""
+        return frozenset(style.region for style in self._styles)
+
+    @cached_property
+    def _painter(self) -> Painter:
+        return Painter(self._settings, self._plan, weights.load(self._weights), self._styles, self._size)
+
+    def _write(self, step: Step, result: _Result, seconds: float) -> None:
+        painted, original = result.painted, result.original
+        if not step.is_between:
+            self._state.save(step.pass_number, self._contents.number(step.index), self._fingerprint(step), painted.rgb)
+        if original is not None:
+            self._deliver(step, painted, original, result.colors_of)
+            if self._settings.debug:
+                self._write_debug(step, painted, result.motion)
+            self._painted += 1
+        self._state.drop(lambda pass_number, number: not self._is_needed_after(step, pass_number, number))
+        left = self._pace.left(step, self._position(step)["index"], painted.iterations, seconds)
+        self._tell_painted(step, seconds, painted.iterations, painted.losses, left, kept=False)
+
+    def _deliver(self, step: Step, painted: Painted, original: Original, colors_of: Array | None) -> None:
+        rgba = finished(painted.rgb, original, self._job.settings_at(step.index), self._sides, colors_of)
+        attributes: dict[str, str | int | float] = {
+            _FINGERPRINT: self._fingerprint(step),
+            "brushflow:version": __version__,
+            "brushflow:iterations": painted.iterations,
+        }
+        if step.is_between:
+            attributes["brushflow:between"] = self._settings.between
+        else:
+            attributes |= {f"brushflow:loss_{name}": value for name, value in painted.losses.items()}
+            attributes[_LEVEL] = repr(painted.level)
+        write_exr(self._frame_path(step), rgba, attributes)
+        write_thumbnail(self._job.folder / "cache" / THUMBNAIL, rgba)
+
+    def _write_debug(self, step: Step, painted: Painted, motion: Motion | None) -> None:
+        path = self._frame_path(step)
+        write_debug(
+            path.with_name(path.name.replace(self._job.output.name, f"{self._job.output.name}_debug", 1)),
+            flow=motion.flow if motion else None, mask=motion.mask if motion else None, warped=painted.warped, start=painted.start,
+        )  # fmt: skip
+
+    # Letting go
+
+    def _forget(self, step: Step) -> None:
+        """Let go of what the next frames do not ask for; what is asked for later comes back from the disk."""
+        latest, stride = step.reached, step.stride
+        reach, following = memory(self._settings) * stride, latest + step.toward * stride
+        self._contents.keep_only(range(latest - reach, latest + reach + 1))
+        for pair in [pair for pair in self._motions if pair[0] != following and (pair[0] == step.index or abs(pair[0] - latest) >= stride)]:
+            del self._motions[pair]
+        for place in [place for place in self._results if place[0] != step.pass_number or abs(place[1] - following) > reach]:
+            if not (self._settings.init == "first" and place[1] == step.shot):
+                del self._results[place]
+
+    def _is_needed_after(self, step: Step, pass_number: int, number: int) -> bool:
+        """Whether resuming after `step` may read the result of a frame in a pass from the disk."""
+        if pass_number != step.pass_number:
+            return pass_number == step.pass_number - 1
+        if step.pass_number < self._passes or self._settings.long_term_every:
+            return True
+        if self._settings.init == "first" and number == self._contents.number(step.shot):
+            return True
+        behind = (step.reached - (number - self._contents.number(0))) * step.toward
+        return 0 <= behind < memory(self._settings) * step.stride
+
+    # Telling
+
+    def _check_cancelled(self) -> None:
+        if self._cancel.is_set():
+            raise Cancelled
+
+    def _warn(self, code: str, message: str) -> None:
+        """A warning of a kind is told once a job."""
+        if code not in self._told:
+            self._told.add(code)
+            self._tell("warning", code=code, message=message)
+
+    def _position(self, step: Step) -> dict[str, int]:
+        """Where a step stands in its pass, counted from 1 in the direction of the pass; in the last one in the order of delivery."""
+        index = step.index + 1 if step.toward > 0 else self._total - step.index
+        if step.pass_number == self._passes:
+            index = self._places[step.index]
+        return {"index": index, "total": self._total, "pass": step.pass_number}
+
+    def _tell_painted(
+        self, step: Step, seconds: float, iterations: int, losses: Mapping[str, float], eta: float | None, *, kept: bool
+    ) -> None:
+        """`frame_done` is for frames that are delivered, those of the last pass."""
+        facts: dict[str, Any] = {"frame": self._contents.number(step.index), **self._position(step)}
+        facts |= {"seconds": seconds, "iterations": iterations, "losses": dict(losses), "eta": eta, "kept": kept}
+        if step.pass_number == self._passes:
+            self._tell("frame_done", path=str(self._frame_path(step)), between=step.is_between, **facts)
+        else:
+            self._tell("pass_frame_done", passes=self._passes, **facts)
+
+    def _frame_path(self, step: Step) -> Path:
+        return self._job.frame_path(self._source.numbers[step.index])
+
+
+def record_job(job: Job, plan: Plan) -> None:
+    """Leave the job in its folder, so that `run` resumes it."""
+    output = job.output.model_copy(update={"existing": "resume"})
+    recorded = job.model_copy(update={"output": output, "plan": plan.as_dict()})
+    write_json(job.folder / JOB_FILE, recorded.as_json())
