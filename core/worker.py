@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,6 +18,8 @@ from .frames import FrameError, FrameSource
 from .job import Job, JobError
 from .memory import OutOfMemory
 from .optimizer import Diverged
+from .part import Finish, Part
+from .part_run import FinishRun, FlowRun, PartRun
 from .run import Run
 from .weights import WeightsError
 
@@ -25,13 +28,18 @@ __all__ = ["run_job"]
 logger = logging.getLogger(__name__)
 
 
-def run_job(job: Job, source: FrameSource, listener: Listener, cancel: threading.Event, *, log: str = "") -> int:
-    """Paint the frames of a job that was checked, tell `listener`, and return the exit status: 0 done, 1 failed, 2 refused, 130 cancelled.
+def run_job(
+    job: Job, source: FrameSource, listener: Listener, cancel: threading.Event, *, log: str = "", part: Part | Finish | None = None
+) -> int:
+    """Paint the frames of a job that was checked, or do a part of its work, and tell `listener`.
+
+    Returns the exit status: 0 done, 1 failed, 2 refused, 130 cancelled.
 
     Args:
         source: the job's content, opened.
         cancel: set it to end the job after the iteration in progress; nothing that is finished is lost.
         log: path of the log, named in errors.
+        part: what of the job is to be done, checked too. None: all of it.
     """
 
     def tell(event: str, **facts: Any) -> None:
@@ -42,7 +50,7 @@ def run_job(job: Job, source: FrameSource, listener: Listener, cancel: threading
         return status
 
     try:
-        return Run(job, source, tell, cancel).paint_all()
+        return _run(job, source, tell, cancel, part).work()
     except JobError as problem:
         return fail(problem.code, problem, problem.hint, 2)
     except OutOfMemory as problem:
@@ -67,6 +75,16 @@ def run_job(job: Job, source: FrameSource, listener: Listener, cancel: threading
     except Exception as problem:
         logger.exception("the job failed")
         return fail("internal", RuntimeError(f"Something unexpected went wrong: {problem}."), "Finished frames are kept; see the log.", 1)
+
+
+def _run(job: Job, source: FrameSource, tell: Callable[..., None], cancel: threading.Event, part: Part | Finish | None) -> Run:
+    match part:
+        case None:
+            return Run(job, source, tell, cancel)
+        case Finish():
+            return FinishRun(job, source, tell, cancel)
+        case _:
+            return (FlowRun if part.flow_only else PartRun)(job, source, tell, cancel, part)
 
 
 def _reason(problem: OSError) -> str:
