@@ -24,10 +24,13 @@ from .events import Bar, JsonLines, Listener, claimed_stdout
 from .flow import ESTIMATORS, FlowError, estimator
 from .flow_files import read_flo, write_flo
 from .frames import FrameError, open_source, read_image, write_gray
+from .graph import CHUNK, Division
 from .job import SCHEMA, Job, JobError, load_job, make_content, make_job
 from .limits import brief
 from .log import Discreet, Log
 from .numbering import has_placeholder
+from .part import Finish, Part, frame_range
+from .plan import plan
 from .settings import DEFAULT_PRESET, PRESETS, SettingsError, make_settings, parse, specs
 
 if TYPE_CHECKING:
@@ -79,7 +82,7 @@ def _stylize(options: argparse.Namespace) -> int:
     if options.device:
         values["device"] = options.device
     settings = make_settings(values, options.preset)
-    first, last = _range(options.frames)
+    first, last = _range(options.frames, "--frames") if options.frames is not None else (None, None)
     content = make_content({**_place(options.content), "first": first, "last": last, "colorspace": options.colorspace})
     output = Path(options.output)
     existing = "resume" if options.resume else "overwrite" if options.overwrite else "error"
@@ -105,10 +108,22 @@ def _stylize(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    as_json = options.supervised or options.json
+    as_json, part = options.supervised or options.json, _part(options)
     with _listener(as_json=as_json) as listener:
         jobs = map(load_job, map(Path, options.jobs))  # goes on after one that raises
-        return _run_jobs(jobs, Log(listener) if as_json else listener, supervised=options.supervised, smaller=options.smaller)
+        return _run_jobs(jobs, Log(listener) if as_json else listener, supervised=options.supervised, part=part, smaller=options.smaller)
+
+
+def _part(options: argparse.Namespace) -> Part | Finish | None:
+    if options.only is None:
+        if options.pass_number is not None or options.flow_only:
+            raise _Wrong("--pass and --flow-only go with --only.")
+        return Finish() if options.finish else None
+    if options.finish or len(options.jobs) > 1:
+        raise _Wrong("--only takes one job, and no --finish.")
+    if options.smaller:
+        raise _Wrong("--smaller goes with whole jobs.")
+    return Part(*_range(options.only, "--only"), options.pass_number, options.flow_only)
 
 
 @contextmanager
@@ -120,7 +135,9 @@ def _listener(*, as_json: bool) -> Iterator[Listener]:
         yield Bar()
 
 
-def _run_jobs(jobs: Iterable[Job], listener: Listener, *, supervised: bool = False, smaller: int = 0) -> int:
+def _run_jobs(
+    jobs: Iterable[Job], listener: Listener, *, supervised: bool = False, part: Part | Finish | None = None, smaller: int = 0
+) -> int:
     cancel = threading.Event()
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
         if hasattr(signal, name):
@@ -142,8 +159,10 @@ def _run_jobs(jobs: Iterable[Job], listener: Listener, *, supervised: bool = Fal
         with ExitStack() as stack:
             try:
                 source = stack.enter_context(job.open_content())
-                job.check(source)
-                stack.enter_context(closing(job.claim()))
+                job.check(source, existing=None if part is None else "resume")
+                if isinstance(part, Part):
+                    part.check(job, source)
+                stack.enter_context(closing(job.claim(shared=isinstance(part, Part))))
             except JobError as problem:
                 listener(_error(problem, job.identifier, log))
                 worst = max(worst, 2)
@@ -152,8 +171,23 @@ def _run_jobs(jobs: Iterable[Job], listener: Listener, *, supervised: bool = Fal
                 listener.begin(job)
             from .worker import run_job
 
-            worst = max(worst, run_job(job, source, listener, cancel, log=log, smaller=smaller))
+            worst = max(worst, run_job(job, source, listener, cancel, log=log, part=part, smaller=smaller))
     return 130 if cancel.is_set() and worst != 1 else worst
+
+
+def _plan(options: argparse.Namespace) -> int:
+    if any(number is not None and number < 1 for number in (options.chunk, options.chain)):
+        raise _Wrong("--chunk and --chain take a number of frames, 1 at least.")
+    say: Callable[[str], None] = (lambda text: None) if options.json else (lambda text: print(f"{text} …", file=sys.stderr))
+    flow_apart = {"auto": None, "yes": True, "no": False}[options.flow_tasks]
+    made = plan([Path(job) for job in options.jobs], Division(options.chunk, options.chain, flow_apart), say)
+    if options.json:
+        print(json.dumps({"tasks": [task.as_dict() for task in made]}))
+        return 0
+    for task in made:
+        print(f"{task.id:<28} {task.weight:10.1f}  {', '.join(task.needs) or '-'}\n    {task}")
+    print(f"{len(made)} tasks, {sum(task.weight for task in made):.0f} megapixel iterations", file=sys.stderr)
+    return 0
 
 
 def _error(problem: JobError, job: str, log: str) -> dict[str, Any]:
@@ -284,13 +318,11 @@ def _style(text: str) -> dict[str, Any]:
     return {"path": text, "weight": 1.0}
 
 
-def _range(text: str | None) -> tuple[int | None, int | None]:
-    if text is None:
-        return None, None
-    match = re.fullmatch(r"(\d{1,12})(?:-(\d{1,12}))?", text)
-    if not match:
-        raise _Wrong(f"--frames takes A-B, such as 10-48, not '{text}'.")
-    return int(match[1]), int(match[2] or match[1])
+def _range(text: str, option: str) -> tuple[int, int]:
+    try:
+        return frame_range(text)
+    except ValueError:
+        raise _Wrong(f"{option} takes A-B, such as 10-48, not '{text}'.") from None
 
 
 def _count(text: str) -> int:
@@ -444,10 +476,29 @@ def make_parser() -> argparse.ArgumentParser:
     run = command("run", _run, "Run job files; what is finished already is kept where the job says resume.")
     run.add_argument("jobs", metavar="JOB.json", nargs="+", help="job files, painted one after the other")
     run.add_argument(
+        "--only", metavar="A-B", help="paint only these frames, made of those that are there; for machines that share the folder"
+    )
+    run.add_argument("--pass", metavar="N", dest="pass_number", type=int, help="the pass that --only means, where there are several")
+    run.add_argument("--flow-only", action="store_true", help="with --only: only find the motion that these frames will ask for")
+    run.add_argument("--finish", action="store_true", help="see that all frames are there, and delete what was kept for other parts")
+    run.add_argument(
         "--smaller", metavar="N", type=_count, default=0,
         help="begin N plans further down than memory seems to allow, after it has run out (default: 0)",
     )  # fmt: skip
     run.add_argument("--supervised", action="store_true", help="JSON events; the line 'cancel' or the end of the input cancels")
+
+    divide = command("plan", _plan, "Say which tasks jobs consist of and what each waits for, so that many machines do them.")
+    divide.add_argument("jobs", metavar="JOB.json", nargs="+", help="job files, in folders that all machines see")
+    divide.add_argument(
+        "--chunk", metavar="N", type=int, default=CHUNK, help=f"frames of a task that could have any number of them (default: {CHUNK})"
+    )
+    divide.add_argument(
+        "--chain", metavar="N", type=int, help="divide a shot, whose frames follow one after the other, into tasks of N (default: one task)"
+    )
+    divide.add_argument(
+        "--flow-tasks", metavar="auto|yes|no", choices=("auto", "yes", "no"), default="auto",
+        help="find motion in tasks of its own (default: where that takes long)",
+    )  # fmt: skip
 
     probe = command("estimate", _estimate, "Say what a job file will take: time, disk and memory, from two evaluations on its first frame.")
     probe.add_argument("job", metavar="JOB.json", help="the job")

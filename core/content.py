@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -69,6 +70,17 @@ class Contents:
     def __len__(self) -> int:
         return len(self._source.numbers)
 
+    def know(self, digests: Mapping[int, str]) -> None:
+        """Take over digests by index, so that frames need not be read for them."""
+        self._digests |= digests
+
+    def files(self, index: int) -> list[Path]:
+        """What a frame and its matte are read from."""
+        files = [self._source.file(self._source.numbers[index])]
+        if self._mattes is not None:
+            files.append(self._mattes.file(self._matte_number(self.number(index))))
+        return files
+
     def close(self) -> None:
         """Let go of the matte's files; the source's belong to who opened them."""
         if self._mattes is not None:
@@ -121,6 +133,10 @@ class Contents:
         small = None if matte is None else resized(matte, self._size)
         return Content(index, number, self._digests[index], working, cuts.thumbnail(working), small)
 
+    def _matte_number(self, number: int) -> int:
+        assert self._mattes is not None
+        return number if number in self._mattes.numbers else self._mattes.numbers[0]
+
     def _read_matte(self, number: int, image: DisplayImage) -> tuple[Array | None, str]:
         """The matte at the frame's full size, with the digest of its own file."""
         if self._matte is None:
@@ -129,7 +145,7 @@ class Contents:
         if self._mattes is None:
             matte, digest = np.ones((height, width), np.float32) if image.alpha is None else image.alpha, ""
         else:
-            number = number if number in self._mattes.numbers else self._mattes.numbers[0]
+            number = self._matte_number(number)
             digest = self._mattes.digest(number)
             shades = cv2.cvtColor(display_from_linear(self._mattes.read(number)).rgb, cv2.COLOR_RGB2GRAY)
             matte = resized(np.asarray(shades, np.float32), (width, height))

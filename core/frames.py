@@ -120,6 +120,10 @@ class FrameSource(ABC):
         """What the frames are read from."""
 
     @abstractmethod
+    def file(self, number: int) -> Path:
+        """What frame `number` is read from."""
+
+    @abstractmethod
     def _decode(self, number: int) -> _Pixels: ...
 
     def _pixels(self, number: int) -> _Pixels:
@@ -376,6 +380,9 @@ class _Images(FrameSource):
     def files(self) -> Collection[Path]:
         return self._files.values()
 
+    def file(self, number: int) -> Path:
+        return self._files[number]
+
     def _checked_size(self) -> tuple[int, int]:
         sizes: dict[Path, tuple[int, int]] = {}
         for path in self._files.values():
@@ -560,6 +567,9 @@ class _Movie(FrameSource):
     @property
     def files(self) -> Collection[Path]:
         return (self._path,)
+
+    def file(self, number: int) -> Path:
+        return self._path
 
     def close(self) -> None:
         """Close the movie; it cannot be read afterwards."""

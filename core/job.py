@@ -252,8 +252,12 @@ class Job(_Strict):
         except FrameError as problem:
             raise JobError(f"The style image cannot be used: {problem}", "Choose another picture.", code="style") from None
 
-    def check(self, source: FrameSource) -> None:
-        """Refuse what is wrong with styles, keyframes and the output, given the content; raises JobError."""
+    def check(self, source: FrameSource, *, existing: str | None = None) -> None:
+        """Refuse what is wrong with styles, keyframes and the output, given the content; raises JobError.
+
+        Args:
+            existing: what becomes of frames that are there, instead of what the job says.
+        """
         self.resolved_settings()
         for style in self.styles:
             if not Path(style.path).is_file():
@@ -272,7 +276,7 @@ class Job(_Strict):
                 raise JobError(f"per_frame has {len(series)} values of {name} for {len(source.numbers)} frames.", code="settings")
         for index in range(len(source.numbers)) if self.per_frame else ():
             self.settings_at(index)
-        self._check_output(source)
+        self._check_output(source, existing or self.output.existing)
         self._check_sources(source)
 
     def delivered_numbers(self, source: FrameSource) -> list[int]:
@@ -315,7 +319,7 @@ class Job(_Strict):
         assert self.flow is not None
         return GivenFlow(forward=self.flow.forward, backward=self.flow.backward, vectors=self.flow.vectors)
 
-    def _check_output(self, source: FrameSource) -> None:
+    def _check_output(self, source: FrameSource, existing: str) -> None:
         folder = self.folder
         if os.name != "nt" and is_of_windows(Path(folder.name)):
             raise JobError(
@@ -327,10 +331,10 @@ class Job(_Strict):
             folder.mkdir(parents=True, exist_ok=True)
             probe = folder / f".probe.{os.getpid()}{PARTIAL}"
             probe.touch()
-            probe.unlink()
+            probe.unlink(missing_ok=True)  # another machine's process may have the same number
         except OSError as problem:
             raise self._unwritable(problem) from None
-        if self.output.existing == "error":
+        if existing == "error":
             there = [number for number in source.numbers if self.frame_path(number).exists()]
             if there:
                 raise JobError(
@@ -339,10 +343,10 @@ class Job(_Strict):
                     code="exists",
                 )
 
-    def claim(self) -> FolderLock:
-        """The folder, for this job alone until what is returned is closed; raises JobError."""
+    def claim(self, *, shared: bool = False) -> FolderLock:
+        """The folder, for this run alone or with other parts of the job, until what is returned is closed; raises JobError."""
         try:
-            return FolderLock(self.folder)
+            return FolderLock(self.folder, shared=shared)
         except Locked:
             raise JobError(
                 f"Another job is painting into {self.folder}.", "Let it end or cancel it, or choose another folder.", code="locked"

@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: 2026 Brushflow Authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One job at a time in a folder: a lock of the operating system, which ends with the process that holds it, however that ends."""
+"""Who may work in a job's folder: one whole run, or any number of parts of the job.
+
+A lock of the operating system, which ends with the process that holds it, however that ends.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,14 @@ _HELD = {errno.EACCES, errno.EAGAIN, errno.EWOULDBLOCK, errno.EDEADLK}
 
 
 class Locked(Exception):
-    """Another job holds the lock."""
+    """Another holds the lock in a way that excludes this one."""
 
 
 class FolderLock:
     """The lock of a job's folder, held until it is closed.
+
+    Args:
+        shared: with others that share it; else alone.
 
     Where a network's file system knows no locks the job goes on without.
 
@@ -32,12 +38,12 @@ class FolderLock:
         OSError: the folder cannot be written to.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, shared: bool = False) -> None:
         path = folder / "cache" / FILE
         path.parent.mkdir(parents=True, exist_ok=True)
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            _lock(self._descriptor)
+            _lock(self._descriptor, shared=shared)
         except OSError as problem:
             if problem.errno in _HELD:
                 self.close()
@@ -50,11 +56,23 @@ class FolderLock:
 
 if os.name == "nt":
     import msvcrt
+    import random
 
-    def _lock(descriptor: int) -> None:
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+    # Locks are not shared there, but those of single bytes exclude that of all of them.
+    _BYTES, _TRIES = 1 << 20, 8
+
+    def _lock(descriptor: int, *, shared: bool) -> None:
+        for tries in range(_TRIES, 0, -1):
+            os.lseek(descriptor, random.randrange(_BYTES) if shared else 0, os.SEEK_SET)
+            try:
+                msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1 if shared else _BYTES)  # type: ignore[attr-defined]
+            except OSError:
+                if tries == 1 or not shared:
+                    raise
+            else:
+                return
 else:
     import fcntl
 
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    def _lock(descriptor: int, *, shared: bool) -> None:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

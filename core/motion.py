@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from .arrays import read_array, write_array
 from .consistency import chained, mask
 from .content import Content
-from .files import remove_partial
 from .flow import FlowEstimator
 from .flow_files import GivenFlow
 
@@ -70,10 +69,14 @@ class EstimatedMotion:
     def __init__(self, estimator: FlowEstimator, kind: Kind, folder: Path) -> None:
         self._estimator, self._kind, self._folder = estimator, kind, folder
         folder.mkdir(parents=True, exist_ok=True)
-        remove_partial(folder)
 
     def identity(self, here: int, there: int) -> str:
         return self._estimator.name
+
+    def has(self, here: Content, there: Content) -> bool:
+        """Whether the motion was found before and kept."""
+        wanted = (self._path("flow", here, there), self._path("flow", there, here), self._path("mask", here, there))
+        return all(path.is_file() for path in wanted)
 
     def find(self, here: Content, there: Content) -> Motion:
         flow, inverse = self._flow(here, there), self._flow(there, here)

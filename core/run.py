@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -49,7 +49,7 @@ from .thumbnail import FILE as THUMBNAIL
 from .thumbnail import write_thumbnail
 from .versions import versions
 
-__all__ = ["Run", "record_job"]
+__all__ = ["Run", "record_job", "tidy"]
 
 logger = logging.getLogger(__name__)
 
@@ -106,26 +106,22 @@ class Run:
         self._pace = Pace(self._settings, self._total)
         self._told: set[str] = set()
 
-    def paint_all(self) -> int:
+    def work(self) -> int:
+        """Do all there is to do, and return the exit status."""
         job, begun = self._job, time.monotonic()
-        styles = job.read_styles()
-        self._styles = [StyleImage(display_from_linear(frame).rgb, style.weight, style.region) for frame, style in styles]
-        self._style_digests = [(frame_digest(frame), style.weight, style.region) for frame, style in styles]
-        self._weights = weights.ensure(self._settings.network, lambda text: self._warn("weights", text))
-        self._state = State(job.folder / "cache" / "state", job.output.name)
-        for folder in (job.folder, job.folder / "cache"):
-            remove_partial(folder)
-        record_job(job, self._plan)
+        self._prepare()
         with ExitStack() as stack:
             self._ahead = stack.enter_context(ThreadPoolExecutor(1, "ahead"))
             writer = stack.enter_context(ThreadPoolExecutor(1, "write"))
             for thread in (self._ahead, writer):  # which begin while there is surely memory for them
                 thread.submit(time.monotonic)
             self._contents = stack.enter_context(closing(Contents(job, self._source, self._size, self._ahead, self._warn)))
+            self._open()
+            ours = self._ours
             self._tell(
-                "ready", protocol=PROTOCOL, versions=versions(), device=self._plan.device, plan=self._plan.as_dict(), total=self._total,
+                "ready", protocol=PROTOCOL, versions=versions(), device=self._plan.device, plan=self._plan.as_dict(), total=len(ours),
                 passes=self._passes, folder=str(job.folder), name=job.output.name,
-                first=self._contents.number(0), last=self._contents.number(self._total - 1),
+                first=self._contents.number(min(ours)), last=self._contents.number(max(ours)),
             )  # fmt: skip
             if 1 < self._passes < self._settings.temporal_from_pass and self._settings.temporal_weight:
                 self._warn(
@@ -148,15 +144,47 @@ class Run:
                 self._ahead.shutdown(cancel_futures=True)  # whose last flow is told before the end
                 if writing is not None:
                     writing.result()
-                self._tell("cancelled", total=self._total, painted=self._painted, kept=self._kept, folder=str(job.folder))
+                self._tell("cancelled", total=len(ours), painted=self._painted, kept=self._kept, folder=str(job.folder))
                 return 130
             finally:
                 self._ahead.shutdown(cancel_futures=True)
+        self._close()
+        seconds = time.monotonic() - begun
+        self._tell("done", total=len(ours), painted=self._painted, kept=self._kept, seconds=seconds, folder=str(job.folder))
+        return 0
+
+    def _prepare(self) -> None:
+        """Read what all frames depend on."""
+        styles = self._job.read_styles()
+        self._styles = [StyleImage(display_from_linear(frame).rgb, style.weight, style.region) for frame, style in styles]
+        self._style_digests = [(frame_digest(frame), style.weight, style.region) for frame, style in styles]
+        self._weights = weights.ensure(self._settings.network, lambda text: self._warn("weights", text))
+        self._state = State(self._job.folder / "cache" / "state", self._job.output.name)
+
+    # What is a whole run's alone, and another of core/part_run.py
+
+    @property
+    def _ours(self) -> Collection[int]:
+        """The frames that are made here."""
+        return range(self._total)
+
+    def _open(self) -> None:
+        """Prepare the folder, once everything that is read has been found."""
+        tidy(self._job)
+        record_job(self._job, self._plan)
+
+    def _close(self) -> None:
+        """Let go of what nobody will ask for any more."""
         if self._passes > 1:
             self._state.drop(lambda pass_number, number: True)
-        seconds = time.monotonic() - begun
-        self._tell("done", total=self._total, painted=self._painted, kept=self._kept, seconds=seconds, folder=str(job.folder))
-        return 0
+
+    def _let_go(self, step: Step) -> None:
+        """Delete the results that nobody will ask for once `step` is written."""
+        self._state.drop(lambda pass_number, number: not self._is_needed_after(step, pass_number, number))
+
+    def _eta(self, step: Step, iterations: int, seconds: float) -> float | None:
+        """Seconds that are left after a step that took so many."""
+        return self._pace.left(step, self._position(step)["index"], iterations, seconds)
 
     # The order of the work
 
@@ -226,12 +254,20 @@ class Run:
         attributes = self._attributes(step) if self._job.output.existing == "resume" else None
         if attributes is None:
             return False
-        self._kept += step.pass_number == self._passes
-        if _LEVEL in attributes:
-            self._levels[step.index] = float(attributes[_LEVEL])
+        self._count(step, kept=True)
+        self._take_level(step, attributes)
         losses = {name: float(attributes.get(f"brushflow:loss_{name}", 0.0)) for name in ("total", *Objective.TERMS)}
         self._tell_painted(step, 0.0, int(attributes.get("brushflow:iterations", 0)), losses, None, kept=True)
         return True
+
+    def _take_level(self, step: Step, attributes: Mapping[str, str | int | float]) -> None:
+        if _LEVEL in attributes:
+            self._levels[step.index] = float(attributes[_LEVEL])
+
+    def _count(self, step: Step, *, kept: bool) -> None:
+        if step.pass_number == self._passes:
+            self._kept += kept
+            self._painted += not kept
 
     # What a frame is made from
 
@@ -260,7 +296,7 @@ class Run:
             for gap in range(step.previous + step.toward, step.index, step.toward):
                 self._motion(gap, step.previous)
                 self._motion(gap, step.index)
-        if not 0 <= following < self._total:
+        if following not in self._ours:
             return
         self._contents.ahead(following)
         offsets = {other - step.index for other in step.moved}
@@ -422,9 +458,9 @@ class Run:
             self._deliver(step, painted, original, result.colors_of)
             if self._settings.debug:
                 self._write_debug(step, painted, result.motion)
-            self._painted += 1
-        self._state.drop(lambda pass_number, number: not self._is_needed_after(step, pass_number, number))
-        left = self._pace.left(step, self._position(step)["index"], painted.iterations, seconds)
+        self._count(step, kept=False)
+        self._let_go(step)
+        left = self._eta(step, painted.iterations, seconds)
         self._tell_painted(step, seconds, painted.iterations, painted.losses, left, kept=False)
 
     def _deliver(self, step: Step, painted: Painted, original: Original, colors_of: Array | None) -> None:
@@ -507,8 +543,15 @@ class Run:
         return self._job.frame_path(self._source.numbers[step.index])
 
 
-def record_job(job: Job, plan: Plan) -> None:
-    """Leave the job in its folder, so that `run` resumes it."""
+def tidy(job: Job) -> None:
+    """Delete what interrupted processes left unfinished in a job's folder; nobody else may work there."""
+    cache = job.folder / "cache"
+    for folder in (job.folder, cache, cache / "state", cache / "flow"):
+        remove_partial(folder)
+
+
+def record_job(job: Job, plan: Plan, *, only_first: bool = False) -> None:
+    """Leave the job in its folder, so that `run` resumes it; with `only_first` unless there is one."""
     output = job.output.model_copy(update={"existing": "resume"})
     recorded = job.model_copy(update={"output": output, "plan": plan.as_dict()})
-    write_json(job.folder / JOB_FILE, recorded.as_json())
+    write_json(job.folder / JOB_FILE, recorded.as_json(), only_first=only_first)

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import read_array, write_array
-from .files import remove_partial
 
 __all__ = ["State"]
 
@@ -26,7 +25,6 @@ class State:
     def __init__(self, folder: Path, name: str) -> None:
         self._folder, self._name = folder, name
         folder.mkdir(parents=True, exist_ok=True)
-        remove_partial(folder)
 
     def has(self, pass_number: int, number: int, fingerprint: str) -> bool:
         return self._path(pass_number, number, fingerprint).is_file()
@@ -43,6 +41,13 @@ class State:
             if other != path:
                 other.unlink(missing_ok=True)
 
+    def names(self) -> frozenset[str]:
+        """What is there, by `name`: one look at the folder instead of one for each result."""
+        return frozenset(path.name for path in self._folder.glob("*.npy"))
+
+    def remove(self, pass_number: int, number: int, fingerprint: str) -> None:
+        self._path(pass_number, number, fingerprint).unlink(missing_ok=True)
+
     def is_empty(self) -> bool:
         return not any(self._folder.glob("*.npy"))
 
@@ -54,5 +59,9 @@ class State:
             if found and unneeded(int(found[2]), int(found[1])):
                 path.unlink(missing_ok=True)
 
+    def name(self, pass_number: int, number: int, fingerprint: str) -> str:
+        """What the file of a result is called."""
+        return f"{self._name}_{number:04d}.pass{pass_number}.{fingerprint[:16]}.npy"
+
     def _path(self, pass_number: int, number: int, fingerprint: str) -> Path:
-        return self._folder / f"{self._name}_{number:04d}.pass{pass_number}.{fingerprint[:16]}.npy"
+        return self._folder / self.name(pass_number, number, fingerprint)

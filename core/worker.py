@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from .devices import DeviceError
@@ -15,6 +16,8 @@ from .frames import FrameError, FrameSource
 from .job import Job, JobError
 from .memory import OutOfMemory
 from .optimizer import Diverged
+from .part import Finish, Part
+from .part_run import FinishRun, FlowRun, PartRun
 from .run import Run
 from .shortage import is_shortage
 from .weights import WeightsError
@@ -24,14 +27,26 @@ __all__ = ["run_job"]
 logger = logging.getLogger(__name__)
 
 
-def run_job(job: Job, source: FrameSource, listener: Listener, cancel: threading.Event, *, log: str = "", smaller: int = 0) -> int:
-    """Paint the frames of a job that was checked, tell `listener`, and return the exit status: 0 done, 1 failed, 2 refused, 130 cancelled.
+def run_job(
+    job: Job,
+    source: FrameSource,
+    listener: Listener,
+    cancel: threading.Event,
+    *,
+    log: str = "",
+    part: Part | Finish | None = None,
+    smaller: int = 0,
+) -> int:
+    """Paint the frames of a job that was checked, or do a part of its work, and tell `listener`.
+
+    Returns the exit status: 0 done, 1 failed, 2 refused, 130 cancelled.
 
     Args:
         source: the job's content, opened.
         cancel: set it to end the job after the iteration in progress; nothing that is finished is lost.
         log: path of the log, named in errors.
-        smaller: by how many plans less memory is to be taken than by the one that the job would begin with.
+        part: what of the job is to be done, checked too. None: all of it.
+        smaller: of all of it, by how many plans less memory is to be taken than by the one that it would begin with.
     """
 
     def tell(event: str, **facts: Any) -> None:
@@ -42,7 +57,7 @@ def run_job(job: Job, source: FrameSource, listener: Listener, cancel: threading
         return status
 
     try:
-        return Run(job, source, tell, cancel, smaller).paint_all()
+        return _run(job, source, tell, cancel, part, smaller).work()
     except JobError as problem:
         return fail(problem.code, problem, problem.hint, 2)
     except OutOfMemory as problem:
@@ -67,6 +82,18 @@ def run_job(job: Job, source: FrameSource, listener: Listener, cancel: threading
             short = MemoryError("There is not enough memory for frames of this size.")
             return fail("memory", short, "Lower resolution, or close other programs; finished frames are kept.", 1)
         return fail("internal", RuntimeError(f"Something unexpected went wrong: {problem}."), "Finished frames are kept; see the log.", 1)
+
+
+def _run(
+    job: Job, source: FrameSource, tell: Callable[..., None], cancel: threading.Event, part: Part | Finish | None, smaller: int
+) -> Run:
+    match part:
+        case None:
+            return Run(job, source, tell, cancel, smaller)
+        case Finish():
+            return FinishRun(job, source, tell, cancel)
+        case _:
+            return (FlowRun if part.flow_only else PartRun)(job, source, tell, cancel, part)
 
 
 def _reason(problem: OSError) -> str:

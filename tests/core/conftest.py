@@ -94,7 +94,7 @@ class Events(list):
 def run(weights: Path) -> Callable[..., tuple[int, Events]]:
     """Checks and runs a job in this process; gives its exit status and events."""
 
-    def run(job: Any, *, listener: Any = None, cancel: threading.Event | None = None) -> tuple[int, Events]:
+    def run(job: Any, *, listener: Any = None, cancel: threading.Event | None = None, part: Any = None) -> tuple[int, Events]:
         from core.worker import run_job
 
         events = Events()
@@ -105,8 +105,8 @@ def run(weights: Path) -> Callable[..., tuple[int, Events]]:
                 listener(event)
 
         with job.open_content() as source:
-            job.check(source)
-            return run_job(job, source, both, cancel or threading.Event()), events
+            job.check(source, existing="resume" if part else None)
+            return run_job(job, source, both, cancel or threading.Event(), part=part), events
 
     return run
 

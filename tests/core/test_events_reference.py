@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from core.part import Part
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = (ROOT / "docs" / "events.md").read_text("utf-8")
 SECTIONS = {title: text for title, text in re.findall(r"^### (\w+)\n(.*?)(?=^### |\Z)", DOCUMENT, re.MULTILINE | re.DOTALL)}
@@ -66,7 +68,8 @@ def test_every_event_and_key_is_described_as_it_is_told(make, run):
     _, resumed = run(make(folder="whole", existing="resume", passes=2, iterations=1, iterations_first=1))
     _, cancelled = run(make(folder="cancelled"), listener=lambda event: cancel.set(), cancel=cancel)
     _, refused = run(make(folder="refused", device="cuda:99"))
-    told = [*whole, *resumed, *cancelled, *refused]
+    _, part = run(make(folder="part"), part=Part(1, 3, flow_only=True))
+    told = [*whole, *resumed, *cancelled, *refused, *part]
     assert {event["event"] for event in told} == SECTIONS.keys()
     for event in told:
         check(event)
