@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 from . import __version__
 from .events import Bar, JsonLines, Listener, claimed_stdout
+from .exr import write_gray
 from .flow import ESTIMATORS, FlowError, estimator
 from .flow_files import read_flo, write_flo
-from .frames import FrameError, open_source, read_image, write_gray
+from .frames import FrameError, open_source, read_image
 from .graph import CHUNK, Division
 from .job import SCHEMA, Job, JobError, load_job, make_content, make_job
 from .limits import brief

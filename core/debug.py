@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .color import srgb_to_linear
-from .frames import write_layers
+from .exr import write_layers
 
 __all__ = ["write_debug"]
 

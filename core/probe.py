@@ -21,8 +21,9 @@ from .consistency import mask
 from .content import Original
 from .delivery import finished
 from .devices import Plan
+from .exr import write_exr
 from .flow import estimator
-from .frames import FrameSource, write_exr
+from .frames import FrameSource
 from .job import Job
 from .memory import Work, needed, remembered
 from .painter import Painter

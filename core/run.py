@@ -25,10 +25,11 @@ from .debug import write_debug
 from .delivery import finished
 from .devices import Plan, configure
 from .events import PROTOCOL
+from .exr import read_exr_attributes, write_exr
 from .files import remove_partial, write_json
 from .fingerprint import fingerprint, frame_digest
 from .flow import estimator
-from .frames import FrameError, FrameSource, read_exr_attributes, read_image, write_exr
+from .frames import FrameError, FrameSource, read_image
 from .inbetween import inbetween
 from .job import JOB_FILE, Job
 from .losses import Objective

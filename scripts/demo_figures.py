@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from core.color import display_from_linear
+from core.exr import write_exr
 from core.flow import estimator
 from core.flow_files import write_flo
-from core.frames import open_source, write_exr
+from core.frames import open_source
 
 
 def measure(source: Path, result: Path, painting: Path) -> dict[str, Any]:

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from core.color import display_from_linear
 from core.consistency import Reliability, chained, reliability
 from core.evaluate import temporal_error
+from core.exr import write_gray
 from core.flow import DIS
 from core.flow_files import read_flo, read_vectors, write_flo
-from core.frames import open_source, read_image, write_gray
+from core.frames import open_source, read_image
 
 __all__ = ["ALLEY", "SCENES", "TITLES", "Reappearance", "Scene", "alley", "rendered"]
 

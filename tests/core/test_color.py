@@ -27,7 +27,8 @@ from core.color import (
     srgb_to_linear,
     with_colors_of,
 )
-from core.frames import Frame, read_exr, write_exr
+from core.exr import read_exr, write_exr
+from core.frames import Frame
 
 CODES = np.arange(256, dtype=np.float32) / 255
 

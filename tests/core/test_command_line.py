@@ -16,8 +16,8 @@ import OpenImageIO
 import pytest
 
 from core.command_line import main
+from core.exr import read_exr
 from core.flow_files import read_flo, write_flo
-from core.frames import read_exr
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ["--set", "iterations_first=8", "--set", "iterations=5", "--set", "tolerance=0", "--device", "cpu"]

@@ -20,8 +20,9 @@ import pytest
 from numpy.typing import NDArray
 
 from core.color import HALF_MAXIMUM, linear_to_srgb, srgb_to_linear
+from core.exr import read_exr, read_exr_attributes, write_exr
 from core.files import PARTIAL
-from core.frames import Frame, FrameError, open_source, read_exr, read_exr_attributes, read_image, write_exr
+from core.frames import Frame, FrameError, open_source, read_image
 
 HEIGHT, WIDTH = 18, 20
 

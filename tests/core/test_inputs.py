@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from core.color import display_from_linear
+from core.exr import read_exr, read_exr_attributes
 from core.flow_files import write_flo
-from core.frames import read_exr, read_exr_attributes, read_image
+from core.frames import read_image
 
 WIDTH, HEIGHT = 48, 40  # of `shot`
 

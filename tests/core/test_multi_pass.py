@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.frames import read_exr
+from core.exr import read_exr
 
 PASSES = {"passes": 3, "iterations": 6, "temporal_from_pass": 3, "blend_next": 0.5}
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from core.frames import read_exr
+from core.exr import read_exr
 
 
 @pytest.fixture

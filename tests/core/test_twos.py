@@ -14,9 +14,10 @@ import OpenImageIO as oiio  # noqa: N813
 import pytest
 
 from core.color import display_from_linear
+from core.exr import read_exr, read_exr_attributes
 from core.fingerprint import fingerprint
 from core.flow_files import write_flo
-from core.frames import open_source, read_exr, read_exr_attributes
+from core.frames import open_source
 from core.job import make_job
 from core.passes import path, schedule
 from core.settings import make_settings

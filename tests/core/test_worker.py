@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from core.color import display_from_linear
-from core.frames import open_source, read_exr, read_exr_attributes
+from core.exr import read_exr, read_exr_attributes
+from core.frames import open_source
 from core.job import load_job, make_job
 
 
@@ -342,7 +343,7 @@ def test_a_device_that_is_not_there_is_refused(make, run):
 
 
 def test_clipped_highlights_are_told_once(make, run, tmp_path):
-    from core.frames import write_exr
+    from core.exr import write_exr
 
     (tmp_path / "bright").mkdir()
     for number in (1, 2):

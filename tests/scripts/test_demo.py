@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from contact_sheet import evenly, seen, sheet
 
-from core.frames import Frame, open_source, write_exr
+from core.exr import write_exr
+from core.frames import Frame, open_source
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from core.frames import read_exr
+from core.exr import read_exr
 from tests.core.torture.corpus import image, picture
 
 TINY = {"iterations_first": 6, "iterations": 5, "tolerance": 0}
