@@ -17,7 +17,7 @@ from .job import Job
 from .part import Finish, Part
 from .passes import Step, path, schedule
 
-__all__ = ["CHUNK", "Division", "Task", "common_folder", "tasks", "unique"]
+__all__ = ["CHUNK", "Division", "Task", "common_folder", "longest_way", "tasks", "unique"]
 
 CHUNK = 24
 """Frames of a task that could have any number of them."""
@@ -162,6 +162,14 @@ def _span(start: int, starts: Sequence[int], count: int) -> tuple[int, int]:
     """First and last index of what begins at `start`."""
     following = bisect_right(starts, start)
     return start, (starts[following] if following < len(starts) else count) - 1
+
+
+def longest_way(tasks: Iterable[Task]) -> float:
+    """Megapixel iterations that have to be done one after the other, however many machines there are."""
+    ways: dict[str, float] = {}
+    for task in tasks:
+        ways[task.id] = task.weight + max((ways[other] for other in task.needs), default=0.0)
+    return max(ways.values(), default=0.0)
 
 
 def common_folder(tasks: Iterable[Task]) -> Path:

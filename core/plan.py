@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from .frames import FrameSource
-from .graph import Division, Task, tasks, unique
+from .graph import Division, Task, longest_way, tasks, unique
 from .job import Job, JobError, load_job
 
 __all__ = ["plan"]
@@ -19,6 +19,9 @@ __all__ = ["plan"]
 
 def plan(places: Sequence[Path], division: Division | None = None, say: Callable[[str], None] = lambda text: None) -> list[Task]:
     """The tasks of jobs, each after those that it waits for; raises JobError or FrameError.
+
+    Jobs whose tasks take longest one after the other come first. Farms hand out tasks in the order in which they get them, and a long
+    shot that is begun last keeps one machine busy when all others have nothing to do any more.
 
     Cuts that the engine shall find (`cuts=auto`) decide what can be painted at the same time. They are found here, once: the graph of
     most farms cannot change any more when it has been handed in. What was read for that is left in the job's folder for its tasks.
@@ -29,7 +32,7 @@ def plan(places: Sequence[Path], division: Division | None = None, say: Callable
     """
     jobs = [load_job(place) for place in places]
     folders: dict[Path, Path] = {}
-    made: list[Task] = []
+    graphs: list[list[Task]] = []
     for place, job, name in zip(places, jobs, unique(job.identifier for job in jobs), strict=True):
         if (other := folders.setdefault(job.folder.resolve(), place)) != place:
             raise JobError(f"{other} and {place} paint into one folder.", "Give each job its own.", "output")
@@ -37,8 +40,9 @@ def plan(places: Sequence[Path], division: Division | None = None, say: Callable
             job.check(source)
             is_cut = _cuts(job, source, say)
             numbers = job.delivered_numbers(source)
-            made += tasks(job, place.absolute(), numbers, _pixels(job, source), is_cut, name, division)
-    return made
+            graphs.append(tasks(job, place.absolute(), numbers, _pixels(job, source), is_cut, name, division))
+    graphs.sort(key=longest_way, reverse=True)
+    return [task for graph in graphs for task in graph]
 
 
 def _pixels(job: Job, source: FrameSource) -> int:

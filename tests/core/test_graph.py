@@ -157,6 +157,17 @@ def test_jobs_of_one_name_have_tasks_of_different_names(written):
     assert [task.id for task in made] == ["shot:paint:1-8", "shot:finish", "shot-2:paint:1-8", "shot-2:finish"]
 
 
+def test_what_takes_longest_comes_first(graph, written):
+    from core.graph import longest_way
+
+    made = plan([written("short", 3), written("long", 6), written("same", 3)])
+    assert [task.id for task in made if task.kind == "paint"] == ["shot-2:paint:1-6", "shot:paint:1-3", "shot-3:paint:1-3"]
+    # Passes 2 and 3 follow the first chunk through the shot in turn; pass 1 and what is free is done beside.
+    chain = graph(passes=2, blend_next=0.5, iterations=1, division=Division(chunk=5)).values()
+    assert longest_way(chain) == 5 + 5 + 5
+    assert longest_way(graph(cuts=(4,), iterations_first=3, iterations=1).values()) == 3 + 5
+
+
 def test_jobs_of_one_folder_are_refused(written, tmp_path):
     place = written()
     other = tmp_path / "other.json"
