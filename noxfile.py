@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "scripts"))
 import _environments as environments
 
 nox.options.default_venv_backend = "none"
-nox.options.sessions = ["lint", "core", "addon", f"end_to_end({environments.fitting_host()})", "gui"]
+nox.options.sessions = ["lint", "core", "farm", "addon", f"end_to_end({environments.fitting_host()})", "gui"]
 
 each_blender = nox.parametrize("blender", [nox.param(blender, id=blender) for blender in environments.HOSTS])
 
@@ -51,6 +51,13 @@ def lint(session: nox.Session) -> None:
 def core(session: nox.Session) -> None:
     """The engine's tests, and those of the scripts."""
     _pytest(session, environments.engine(), "core", "tests/core", "tests/scripts")
+
+
+@nox.session
+@in_words
+def farm(session: nox.Session) -> None:
+    """Jobs for farms, by the farms' own tools."""
+    _pytest(session, environments.engine(), "farm", "tests/farm", BRUSHFLOW_FARM_PYTHON=str(environments.farm()))
 
 
 @nox.session

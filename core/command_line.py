@@ -19,7 +19,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import __version__
+from . import __version__, flamenco, openjd
 from .events import Bar, JsonLines, Listener, claimed_stdout
 from .exr import write_gray
 from .flow import ESTIMATORS, FlowError, estimator
@@ -110,7 +110,7 @@ def _stylize(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     as_json, part = options.supervised or options.json, _part(options)
-    with _listener(as_json=as_json) as listener:
+    with _listener(as_json=as_json, report=options.report) as listener:
         jobs = map(load_job, map(Path, options.jobs))  # goes on after one that raises
         return _run_jobs(jobs, Log(listener) if as_json else listener, supervised=options.supervised, part=part, smaller=options.smaller)
 
@@ -128,10 +128,10 @@ def _part(options: argparse.Namespace) -> Part | Finish | None:
 
 
 @contextmanager
-def _listener(*, as_json: bool) -> Iterator[Listener]:
-    if as_json:
+def _listener(*, as_json: bool, report: str | None = None) -> Iterator[Listener]:
+    if as_json or report:
         with claimed_stdout() as stream:
-            yield JsonLines(stream)
+            yield JsonLines(stream) if as_json else openjd.Report(stream)
     else:
         yield Bar()
 
@@ -179,9 +179,16 @@ def _run_jobs(
 def _plan(options: argparse.Namespace) -> int:
     if any(number is not None and number < 1 for number in (options.chunk, options.chain)):
         raise _Wrong("--chunk and --chain take a number of frames, 1 at least.")
+    if bool(options.form) != bool(options.output):
+        raise _Wrong("--as and --output go together.")
     say: Callable[[str], None] = (lambda text: None) if options.json else (lambda text: print(f"{text} …", file=sys.stderr))
     flow_apart = {"auto": None, "yes": True, "no": False}[options.flow_tasks]
     made = plan([Path(job) for job in options.jobs], Division(options.chunk, options.chain, flow_apart), say)
+    if options.form:
+        write = {"openjd": openjd.write_bundle, "flamenco": flamenco.write_submission}[options.form]
+        files = write(made, Path(options.output).absolute(), Path(sys.executable), Path(__file__).parent)
+        print(json.dumps({"files": [str(path) for path in files]}) if options.json else "\n".join(map(str, files)))
+        return 0
     if options.json:
         print(json.dumps({"tasks": [task.as_dict() for task in made]}))
         return 0
@@ -481,6 +488,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--pass", metavar="N", dest="pass_number", type=int, help="the pass that --only means, where there are several")
     run.add_argument("--flow-only", action="store_true", help="with --only: only find the motion that these frames will ask for")
+    run.add_argument("--report", metavar="openjd", choices=("openjd",), help="progress in lines that sessions of Open Job Description read")
     run.add_argument("--finish", action="store_true", help="see that all frames are there, and delete what was kept for other parts")
     run.add_argument(
         "--smaller", metavar="N", type=_count, default=0,
@@ -490,6 +498,10 @@ def make_parser() -> argparse.ArgumentParser:
 
     divide = command("plan", _plan, "Say which tasks jobs consist of and what each waits for, so that many machines do them.")
     divide.add_argument("jobs", metavar="JOB.json", nargs="+", help="job files, in folders that all machines see")
+    divide.add_argument(
+        "--as", metavar="openjd|flamenco", dest="form", choices=("openjd", "flamenco"), help="as a job for a farm, written to --output"
+    )
+    divide.add_argument("--output", metavar="DIR", help="the folder to write it to")
     divide.add_argument(
         "--chunk", metavar="N", type=int, default=CHUNK, help=f"frames of a task that could have any number of them (default: {CHUNK})"
     )

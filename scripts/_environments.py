@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["HOSTS", "ROOT", "Host", "SetupError", "engine", "find_python", "fitting_host", "host", "lint", "run", "tool"]
+__all__ = ["HOSTS", "ROOT", "Host", "SetupError", "engine", "farm", "find_python", "fitting_host", "host", "lint", "run", "tool"]
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".venv"
@@ -77,6 +77,11 @@ def lint() -> Path:
     """The interpreter of the environment that holds ruff, mypy and the packages whose types they read."""
     python = _first_python(ENGINE_PYTHONS, "The type checker")
     return _environment("lint", python, ["requirements-engine.txt", "requirements-lint.txt"], torch=True)
+
+
+def farm() -> Path:
+    """The interpreter of the environment that holds the farms' own tools, which check and run what is written for them."""
+    return _environment("farm", _first_python(ENGINE_PYTHONS, "The farms' tools"), ["requirements-farm.txt"])
 
 
 def fitting_host() -> str:

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 import json
+import zipfile
 from pathlib import Path
 
 import build_extension
@@ -37,6 +38,9 @@ def test_a_repository_lists_the_zip_by_a_path_that_holds_under_any_address(
     archive = repository / listed["archive_url"]
     assert (listed["id"], listed["archive_url"][:2], archive.stat().st_size) == ("brushflow", "./", answer["bytes"])
     assert archive.name in (repository / "index.html").read_text()
+    with zipfile.ZipFile(archive) as packed:
+        scripts = [name for name in packed.namelist() if name.startswith("scripts/") and not name.endswith("/")]
+    assert scripts == ["scripts/flamenco/brushflow.js"]  # which Blender hands to a farm
 
 
 def test_a_folder_has_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
