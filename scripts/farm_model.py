@@ -116,7 +116,8 @@ def fit(measured: Sequence[Measured]) -> Model:
     parts[columns] = found
     error = float(np.abs(rows @ parts / seconds - 1).mean())
     delivered = np.mean([one.delivered / (one.case.megapixels * 1e6 * one.case.frames) for one in measured])
-    return Model(*(float(part) for part in parts), float(delivered), error)
+    start, frame, iteration = (float(part) for part in parts)
+    return Model(start, frame, iteration, float(delivered), error)
 
 
 def _write_job(folder: Path, case: Case, style: Path) -> Path:
