@@ -32,6 +32,7 @@ from .log import Discreet, Log
 from .numbering import has_placeholder
 from .part import Finish, Part, frame_range
 from .plan import plan
+from .scratch import remove_abandoned
 from .settings import DEFAULT_PRESET, PRESETS, SettingsError, make_settings, parse, specs
 
 if TYPE_CHECKING:
@@ -145,6 +146,7 @@ def _run_jobs(
             signal.signal(getattr(signal, name), lambda *_: cancel.set())
     if supervised:
         threading.Thread(target=_watch_stdin, args=(cancel,), name="stdin", daemon=True).start()
+    remove_abandoned()
     worst = 0
     iterator = iter(jobs)
     while not cancel.is_set():

@@ -5,11 +5,9 @@
 from __future__ import annotations
 
 import math
-import tempfile
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -30,6 +28,7 @@ from .painter import Painter
 from .passes import Step
 from .pictures import resized, working_size
 from .resident import peak
+from .scratch import scratch
 from .settings import Settings
 from .start import Earlier
 from .styles import StyleImage
@@ -177,8 +176,8 @@ def _look(painting: Array, size: tuple[int, int]) -> Array:
 
 
 def _file_size(rgba: Array) -> int:
-    with tempfile.TemporaryDirectory(prefix="brushflow-") as folder:
-        path = Path(folder, "frame.exr")
+    with scratch() as folder:
+        path = folder / "frame.exr"
         write_exr(path, rgba, {})
         return path.stat().st_size
 

