@@ -83,7 +83,11 @@ def torture(session: nox.Session) -> None:
     python, record = environments.engine(), Path(".nox/reports/torture.json").resolve()
     record.parent.mkdir(parents=True, exist_ok=True)
     record.unlink(missing_ok=True)
-    _pytest(session, python, "torture", "tests/core/torture", BRUSHFLOW_TORTURE="full", BRUSHFLOW_TORTURE_RECORD=str(record))
+    variables = {"BRUSHFLOW_TORTURE": "full", "BRUSHFLOW_TORTURE_RECORD": str(record)}
+    _pytest(session, python, "torture", "tests/core/torture", **variables)
+    # What the add-on makes of faults, in Blender.
+    host = environments.host(environments.fitting_host())
+    _pytest(session, host, "torture-blender", "tests/end_to_end/test_kills.py", "tests/addon/test_worker.py", **variables)
     session.run(str(python), "scripts/reliability_page.py", str(record), external=True)
 
 

@@ -198,7 +198,7 @@ def _draw_outcome(layout: bpy.types.UILayout, job: worker.Job, width: int) -> No
         box = layout.box()
         draw_sentence(box, progress.message, "ERROR", width)
         if progress.hint:
-            draw_sentence(box, progress.hint, "NONE", width)
+            draw_sentence(box, progress.hint, "BLANK1", width)
         box.operator("sequencer.brushflow_job_report", icon="COPYDOWN").number = job.number
     elif job.state == "cancelled":
         draw_sentence(layout, rpt_("Canceled. Finished frames are kept; Stylize goes on from there."), "INFO", width)

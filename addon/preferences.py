@@ -4,6 +4,7 @@
 
 # mypy: disable-error-code="valid-type"
 
+import re
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -159,10 +160,16 @@ def _as_clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
+class _Wrapper(textwrap.TextWrapper):
+    """Breaks lines in paths, too, after a slash."""
+
+    wordsep_re = re.compile(r"(\s+|[^\s/\\]*[/\\]+)")
+
+
 def draw_sentence(layout: bpy.types.UILayout, sentence: str, icon: Any = "NONE", width: int = 80) -> None:
     """A sentence over as many lines as it takes; labels do not wrap by themselves."""
     column = layout.column(align=True)
-    for number, line in enumerate(textwrap.wrap(sentence, width)):
+    for number, line in enumerate(_Wrapper(width).wrap(sentence)):
         column.label(text=line, icon=icon if number == 0 else "BLANK1", translate=False)
 
 

@@ -176,3 +176,11 @@ def test_the_page_tells_how_far_an_installation_is(page: Callable[[], str], pref
     assert "Downloaded ochre" in text
     activity.cancel()
     assert "Canceled." in page()
+
+
+def test_long_paths_break_after_a_slash_and_words_stay_whole(extension: None) -> None:
+    from bl_ext.user_default.brushflow.addon.preferences import _Wrapper
+
+    lines = _Wrapper(40).wrap("The style image cannot be used: /home/artist/lighthouse/paintings/starry_bay.png is damaged.")
+    assert lines == ["The style image cannot be used: /home/", "artist/lighthouse/paintings/", "starry_bay.png is damaged."]
+    assert _Wrapper(24).wrap("Let it end or cancel it, or choose another.") == ["Let it end or cancel it,", "or choose another."]

@@ -317,15 +317,20 @@ CHAPTERS: dict[str, Callable[[Stage], None]] = {
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Takes the pictures of docs/walkthrough.")
-    parser.add_argument("material", type=Path)
-    parser.add_argument("home", type=Path)
-    parser.add_argument("engine", type=Path)
-    parser.add_argument("chapters", nargs="*", default=list(CHAPTERS))
-    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "walkthrough")
-    parser.add_argument("--scale", type=int, default=1)
-    asked = parser.parse_args()
+def parser(description: str, output: Path, chapters: list[str]) -> argparse.ArgumentParser:
+    """Of the pictures that go to `output`; all `chapters` are taken unless some are named."""
+    one = argparse.ArgumentParser(description=description)
+    one.add_argument("material", type=Path)
+    one.add_argument("home", type=Path)
+    one.add_argument("engine", type=Path)
+    one.add_argument("chapters", nargs="*", default=chapters)
+    one.add_argument("--output", type=Path, default=output)
+    one.add_argument("--scale", type=int, default=1)
+    return one
+
+
+def provide(asked: argparse.Namespace) -> None:
+    """The film and the paintings in the folder to work in, where they are not there yet."""
     asked.output.mkdir(parents=True, exist_ok=True)
     film = asked.home / "lighthouse"
     if not film.is_dir():
@@ -333,6 +338,11 @@ def main() -> None:
         (film / "paintings").mkdir()
         paintings.paint(film / "paintings")
         shutil.copy(asked.material / "painting.png", film / "paintings" / "starry_bay.png")
+
+
+def main() -> None:
+    asked = parser("Takes the pictures of docs/walkthrough.", ROOT / "docs" / "walkthrough", list(CHAPTERS)).parse_args()
+    provide(asked)
     for chapter in asked.chapters:
         with ExitStack() as stack:
             CHAPTERS[chapter](Stage(stack, asked))
