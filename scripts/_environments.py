@@ -113,7 +113,7 @@ def find_python(version: str) -> Path | None:
         answer = subprocess.run([candidate, "-I", "-c", question], capture_output=True, text=True, check=False)
         found, _, executable = answer.stdout.strip().partition(" ")
         if answer.returncode == 0 and found == version:
-            return Path(executable)
+            return Path(executable).resolve()  # python3 and python3.11 are one
     return None
 
 

@@ -23,6 +23,15 @@ def test_the_python_that_is_found_is_of_the_version_asked_for() -> None:
     assert answer.stdout.strip() == RUNNING
 
 
+def test_a_python_is_the_same_by_each_of_its_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the demo and the tests would each make the environments of the other anew."""
+    link = tmp_path / "python-by-another-name"
+    link.symlink_to(sys.executable)
+    found = environments.find_python(RUNNING)
+    monkeypatch.setattr(sys, "executable", str(link))
+    assert environments.find_python(RUNNING) == found
+
+
 def test_a_python_that_is_not_on_the_machine_is_none() -> None:
     assert environments.find_python("3.99") is None
 
