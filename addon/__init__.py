@@ -18,8 +18,8 @@ class Refused(Exception):
 
 
 _MODULES = (
-    "translation", "reach", "properties", "preferences", "thumbnails", "operators", "presets", "estimate", "estimate_panel", "panels",
-    "preview", "preview_panel", "explorer", "explorer_panel", "menus", "cli", "worker",
+    "translation", "reach", "properties", "farm_preferences", "preferences", "thumbnails", "operators", "presets", "estimate",
+    "estimate_panel", "panels", "preview", "preview_panel", "explorer", "explorer_panel", "farm_panel", "menus", "cli", "collect", "worker",
 )  # fmt: skip
 """In the order in which they register; sub-panels are shown in that order."""
 

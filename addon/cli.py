@@ -14,16 +14,16 @@ from typing import Any, NoReturn
 import bpy
 
 from ..core.settings import PRESETS, SettingsError, make_settings, parse
-from . import Refused, compat, worker
+from . import Refused, collect, compat, farm, worker
 from .estimate import Estimate, measure
-from .order import Existing, Order, take
+from .order import Existing, Order, job_in, take
 from .presets import apply_preset, find
-from .properties import apply, strips_of
+from .properties import apply, claim_job_id, strips_of
 from .source import obstacle
 
 __all__ = ["execute", "make_parser", "register", "unregister"]
 
-WRONG_USE = 2
+WRONG_USE, INCOMPLETE = 2, 3
 
 
 class _WrongUse(Exception):
@@ -63,6 +63,14 @@ def make_parser() -> argparse.ArgumentParser:
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="go on in the strip's latest version, even with other settings")
     existing.add_argument("--overwrite", action="store_true", help="paint the strip's latest version again")
+    far = parser.add_mutually_exclusive_group()
+    far.add_argument(
+        "--submit", metavar="ray|openjd|flamenco", choices=[name.lower() for name in farm.ENGINES],
+        help="hand the strips to a farm: Ray paints them now, for the others their jobs are written or sent",
+    )  # fmt: skip
+    far.add_argument("--collect", action="store_true", help="bring in what a farm has painted; exit status 3 while frames are missing")
+    add("--farm-address", metavar="A", help="address of the Ray cluster, or of Flamenco's Manager (default: that of the preferences)")
+    add("--farm-folder", metavar="DIR", help="folder in which each strip's job for the farm gets a folder (default: //farm/)")
     save = parser.add_mutually_exclusive_group()
     save.add_argument("--save", action="store_true", help="save the project with the painted strips")
     save.add_argument("--save-as", metavar="FILE", help="save it under another name")
@@ -72,7 +80,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def execute(arguments: Sequence[str]) -> int:
-    """Run the command; the exit code is the engine's: 0, 1 failed, 2 wrong use, 130 canceled."""
+    """Run the command; the exit code is the engine's: 0, 1 failed, 2 wrong use, 130 canceled; 3 where a farm has not painted all yet."""
     try:
         given = make_parser().parse_args(arguments)
         return _run(given)
@@ -93,15 +101,24 @@ def _fail(sentence: str, code: int) -> int:
 
 def _run(given: argparse.Namespace) -> int:
     scene = _scene(given.scene)
+    if given.collect:
+        return _collect(scene, given)
     frames = _frames(given.frames) if given.frames else None
     existing: Existing | None = "OVERWRITE" if given.overwrite else "REPLACE" if given.resume else None
-    orders = []
+    if given.submit and existing:
+        raise _WrongUse("--submit paints a new version where settings differ, so it takes neither --resume nor --overwrite.")
+    if not given.submit and (given.farm_address is not None or given.farm_folder is not None):
+        raise _WrongUse("--farm-address and --farm-folder go with --submit.")
+    jobs: list[worker.Job] = []
     for strip in _strips(scene, given):
         _adjust(strip, given)
-        orders.append(_order(scene, strip, frames, existing))
+        if given.submit:
+            jobs.append(farm.new_job(scene, strip, _farm(given), _order, frames=frames))
+        else:
+            jobs.append(worker.Job(_order(scene, strip, frames=frames, existing=existing)))
     codes = []
-    for order in orders:
-        codes.append(_show(order, as_json=given.json) if given.dry_run else _paint(order, as_json=given.json))
+    for job in jobs:
+        codes.append(_show(job.order, as_json=given.json) if given.dry_run else _paint(job, as_json=given.json))
         if codes[-1] == worker.CANCELLED:
             break
     if 0 in codes and not given.dry_run:
@@ -109,7 +126,46 @@ def _run(given: argparse.Namespace) -> int:
     return next((code for code in codes if code), 0)
 
 
-def _order(scene: bpy.types.Scene, strip: bpy.types.Strip, frames: tuple[int, int] | None, existing: Existing | None) -> Order:
+def _farm(given: argparse.Namespace) -> farm.Farm:
+    folder = None if given.farm_folder is None else _absolute(given.farm_folder)
+    return farm.chosen(given.submit.upper(), given.farm_address, folder)
+
+
+def _collect(scene: bpy.types.Scene, given: argparse.Namespace) -> int:
+    """Bring in what farms have painted, and return the exit code."""
+    strips = [strip for strip in strips_of(scene) if not obstacle(strip)] if given.all else _strips(scene, given)
+    codes = []
+    for strip in strips:
+        orders = collect.due(strip, claim_job_id(scene, strip))
+        if not orders and not given.all:
+            raise Refused(f"The strip '{strip.name}' was not handed to a farm that paints into its folder.")
+        codes += [_bring_in(order, as_json=given.json) for order in orders]
+    if not codes:
+        raise Refused(f"No strip in the scene '{scene.name}' was handed to a farm that paints into its folder.")
+    _save(given)
+    return next((code for code in (worker.FAILED, INCOMPLETE) if code in codes), 0)
+
+
+def _bring_in(order: Order, *, as_json: bool) -> int:
+    collector = collect.Collector(order)
+    collector.look()
+    collector.bring_in()
+    if as_json:
+        line = {
+            "strip": order.source.strip, "version": order.version, "there": collector.there, "total": collector.total,
+            "damaged": sorted(collector.damaged), "done": collector.is_done, "folder": str(order.folder), "message": collector.problem,
+        }  # fmt: skip
+        print(json.dumps(line), flush=True)
+    else:
+        print(f"{order.source.strip}: {collector.headline()}", flush=True)
+    if collector.problem:
+        return _fail(collector.problem, worker.FAILED)
+    return 0 if collector.is_done else INCOMPLETE
+
+
+def _order(
+    scene: bpy.types.Scene, strip: bpy.types.Strip, *, frames: tuple[int, int] | None = None, existing: Existing | None = None
+) -> Order:
     """The order for a strip; a part of it goes on with the chain of frames before it, which is read again and kept."""
     order = take(scene, strip, frames=frames, existing=existing)
     if frames is None or (first := _chain_start(order)) is None:
@@ -122,7 +178,7 @@ def _chain_start(order: Order) -> int | None:
     # A plan is taken over only from a job that paints the same picture. In several passes the frames before would change, too.
     if not order.plan or order.overwrite or order.settings["passes"] > 1:
         return None
-    content = json.loads(order.job_file.read_text(encoding="utf-8"))["content"]
+    content = (job_in(order.folder) or {})["content"]
     first = content["first"] + content.get("offset", 0)
     before = range(first, order.source.first)
     return first if before and all(order.frame_file(frame).is_file() for frame in before) else None
@@ -307,13 +363,14 @@ def _frames(text: str) -> tuple[int, int]:
     return frames
 
 
-def _paint(order: Order, *, as_json: bool) -> int:
-    job = worker.Job(order)
+def _paint(job: worker.Job, *, as_json: bool) -> int:
     job.listener = _print_json if as_json else _line_printer()
     worker.run(job)
     assert job.exit_code is not None
     if job.state == "failed":
         _fail(f"{job.progress.message} {job.progress.hint}".strip(), job.exit_code)
+    elif job.state == "done" and not as_json and (advice := job.advice()):
+        print(advice, flush=True)
     return job.exit_code
 
 

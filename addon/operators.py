@@ -4,7 +4,7 @@
 
 # mypy: disable-error-code="valid-type"
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from .properties import absolute, stored_path, strips_of
 from .report import report_of
 from .source import obstacle
 
-__all__ = ["active_strip", "chosen_strips", "polled", "register", "unregister"]
+__all__ = ["active_strip", "chosen_strips", "hindrance", "polled", "register", "start", "unregister"]
 
 
 def active_strip(context: bpy.types.Context) -> bpy.types.Strip | None:
@@ -66,11 +66,20 @@ class SEQUENCER_OT_brushflow_stylize(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reasons = [_reason(strip) for strip in chosen_strips(context)] or [obstacle(None)]
-        return polled(cls, reasons[0] if all(reasons) else "")
+        return polled(cls, hindrance(context))
 
     def execute(self, context: bpy.types.Context) -> set[Any]:
-        return _paint(self, compat.edit_scene(context), chosen_strips(context))
+        return start(self, compat.edit_scene(context), chosen_strips(context), _local_job)
+
+
+def hindrance(context: bpy.types.Context) -> str:
+    """Why none of the chosen strips can be painted now; empty where one can."""
+    reasons = [_reason(strip) for strip in chosen_strips(context)] or [obstacle(None)]
+    return reasons[0] if all(reasons) else ""
+
+
+def _local_job(scene: bpy.types.Scene, strip: bpy.types.Strip) -> worker.Job:
+    return worker.Job(take(scene, strip), keep_running=strip.brushflow.keep_running)
 
 
 def _reason(strip: bpy.types.Strip) -> str:
@@ -79,14 +88,19 @@ def _reason(strip: bpy.types.Strip) -> str:
     return rpt_("The strip is being painted.") if job is not None and not job.ended else obstacle(strip)
 
 
-def _paint(operator: bpy.types.Operator, scene: bpy.types.Scene, strips: Sequence[bpy.types.Strip]) -> set[Any]:
-    """Put strips into the queue, or paint them at once where there is no window; strips that cannot be painted are named."""
+def start(
+    operator: bpy.types.Operator,
+    scene: bpy.types.Scene,
+    strips: Sequence[bpy.types.Strip],
+    new_job: Callable[[bpy.types.Scene, bpy.types.Strip], worker.Job],
+) -> set[Any]:
+    """Put strips into the queue, or do their jobs at once where there is no window; strips that cannot be painted are named."""
     jobs, refusals = [], []
     for strip in strips:
         try:
             if reason := _reason(strip):
                 raise Refused(rpt_("'{strip}' is left out. {reason}").format(strip=strip.name, reason=reason))
-            job = worker.Job(take(scene, strip), keep_running=strip.brushflow.keep_running)
+            job = new_job(scene, strip)
             if not bpy.app.background:
                 worker.enqueue(job)
             jobs.append(job)
@@ -171,7 +185,7 @@ class SEQUENCER_OT_brushflow_job_retry(_OnJob, bpy.types.Operator):
                 {"ERROR"}, rpt_("The strip '{strip}' is gone, so it cannot be painted again.").format(strip=self.job.order.source.strip)
             )
             return {"CANCELLED"}
-        return _paint(self, scene, [strip])
+        return start(self, scene, [strip], self.job.anew)
 
 
 class SEQUENCER_OT_brushflow_job_report(_OnJob, bpy.types.Operator):

@@ -16,18 +16,20 @@ import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.settings import SettingsError, make_settings
-from . import Refused, reach, runtime
+from . import Refused, farm_paths, reach, runtime
 from .extraction import Task
 from .matte import Matte, find_matte
 from .motion import Motion, find_motion
 from .properties import absolute, claim_job_id, exact, per_frame, settings_of
 from .source import Source, file_name, find_source
 
-__all__ = ["Existing", "Order", "chosen_frames", "job_in", "styles_of", "take"]
+__all__ = ["FARM_JOB", "Existing", "Order", "chosen_frames", "job_in", "styles_of", "take"]
 
 Existing = Literal["VERSION", "REPLACE", "OVERWRITE"]
 """What becomes of frames painted with other settings; OVERWRITE paints those of the same settings again, too."""
 
+FARM_JOB = "farm_job.json"
+"""The job file that the workers of a farm were given, which name the files as they see them."""
 _EXTRACTED = Path("cache", "source")
 """Where in a job's folder the files are rendered that the engine reads."""
 
@@ -258,9 +260,12 @@ def _has_frames(folder: Path, name: str) -> bool:
 
 
 def job_in(folder: Path) -> dict[str, Any] | None:
-    """The job that was left in a folder of painted frames; None where there is none that can be read."""
-    try:
-        job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return job if isinstance(job, dict) else None
+    """The job that was left in a folder of painted frames, its paths as this machine sees them; None where there is none to be read."""
+    for name in ("job.json", FARM_JOB):
+        try:
+            job = json.loads((folder / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(job, dict):
+            return farm_paths.with_paths(job, farm_paths.known().here)
+    return None

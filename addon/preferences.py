@@ -13,9 +13,10 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_n as n_
 from bpy.app.translations import pgettext_rpt as rpt_
-from bpy.props import BoolProperty, EnumProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, PointerProperty, StringProperty
 
 from . import ADDON_ID, Refused, runtime
+from .farm_preferences import BrushflowFarm, draw_farm
 from .translation import CONTEXT
 
 __all__ = ["BrushflowPreferences", "draw_sentence", "register", "summary", "unregister"]
@@ -42,40 +43,46 @@ class BrushflowPreferences(bpy.types.AddonPreferences):
     use_sound: BoolProperty(name="Sound When Finished", description="Play a sound when a strip is painted, or could not be")
     sound: StringProperty(name="Sound", description="Sound file to play; empty for a chime", subtype="FILE_PATH")
 
+    farm: PointerProperty(type=BrushflowFarm, name="Farm", description="How strips are handed to a farm")
+
     activity: runtime.Activity | None = None
     """The installation that runs or ran last. Kept on the class: processes do not belong into saved preferences."""
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        width = _characters(context)
-        activity = BrushflowPreferences.activity
-        settings = layout.column()
-        settings.use_property_split = True
-        settings.use_property_decorate = False
-        settings.enabled = not _is_busy()
-        settings.prop(self, "python", placeholder="Made by Brushflow")
-        if not self.python and len(runtime.BUILDS) > 1:
-            settings.prop(self, "build")
-        _draw_sound(settings, self)
-        box = layout.box().column()
-        task = _draw_state(box, runtime.BUILDS[self.build], width)
-        if activity is not None and not activity.ended:
-            _draw_progress(layout, activity, width)
-            return
-        row = layout.row()
-        if task:
-            row.operator("preferences.brushflow_install", text=task)
-        elif runtime.is_made() and not _names_python():
-            row.operator("preferences.brushflow_install", text="Reinstall Engine", icon="FILE_REFRESH").renew = True
-        row.operator("preferences.brushflow_check")
-        if task and (reason := runtime.offline_reason()):
-            draw_sentence(layout, reason, "INTERNET_OFFLINE", width)
-            if not bpy.app.online_access_override:
-                layout.operator("extensions.userpref_allow_online", text="Allow Online Access", icon="INTERNET")
-        if activity is not None and activity.error:
-            draw_sentence(layout, activity.error, "CANCEL" if activity.canceled else "ERROR", width)
-        elif activity is not None:
-            layout.label(text=iface_("Done in {time}").format(time=_as_clock(activity.seconds)), icon="CHECKMARK")
+        _draw_engine(self.layout, self, _characters(context))
+        draw_farm(self.layout, self.farm)
+
+
+def _draw_engine(layout: bpy.types.UILayout, preferences: BrushflowPreferences, width: int) -> None:
+    """What the engine needs, and what is done about it."""
+    activity = BrushflowPreferences.activity
+    settings = layout.column()
+    settings.use_property_split = True
+    settings.use_property_decorate = False
+    settings.enabled = not _is_busy()
+    settings.prop(preferences, "python", placeholder="Made by Brushflow")
+    if not preferences.python and len(runtime.BUILDS) > 1:
+        settings.prop(preferences, "build")
+    _draw_sound(settings, preferences)
+    box = layout.box().column()
+    task = _draw_state(box, runtime.BUILDS[preferences.build], width)
+    if activity is not None and not activity.ended:
+        _draw_progress(layout, activity, width)
+        return
+    row = layout.row()
+    if task:
+        row.operator("preferences.brushflow_install", text=task)
+    elif runtime.is_made() and not _names_python():
+        row.operator("preferences.brushflow_install", text="Reinstall Engine", icon="FILE_REFRESH").renew = True
+    row.operator("preferences.brushflow_check")
+    if task and (reason := runtime.offline_reason()):
+        draw_sentence(layout, reason, "INTERNET_OFFLINE", width)
+        if not bpy.app.online_access_override:
+            layout.operator("extensions.userpref_allow_online", text="Allow Online Access", icon="INTERNET")
+    if activity is not None and activity.error:
+        draw_sentence(layout, activity.error, "CANCEL" if activity.canceled else "ERROR", width)
+    elif activity is not None:
+        layout.label(text=iface_("Done in {time}").format(time=_as_clock(activity.seconds)), icon="CHECKMARK")
 
 
 def _draw_sound(layout: bpy.types.UILayout, preferences: BrushflowPreferences) -> None:

@@ -27,9 +27,9 @@ from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_n as n_
 from bpy.app.translations import pgettext_rpt as rpt_
 
-from . import Refused, result, runtime, sound, source, thumbnails
+from . import Refused, result, runtime, sound, source, submission, thumbnails
 from .motion import estimated
-from .order import Order
+from .order import Order, take
 from .process import Process, is_running, was_killed
 from .thumbnails import Thumbnail
 
@@ -40,6 +40,7 @@ __all__ = [
     "as_time",
     "current",
     "enqueue",
+    "hands_off",
     "headline",
     "job_of",
     "left_running",
@@ -67,6 +68,8 @@ _UNRENDERED = {
     "matte": n_("Blender could not render the matte"),
     "vectors": n_("Blender could not render the scene's motion"),
 }
+_DEAF = {"rendering", "planning"}
+"""States whose process does not listen to its standard input."""
 _SILENT = n_("The engine stopped without a word")
 
 
@@ -120,7 +123,7 @@ class Job:
         self.keep_running = keep_running
         """Whether the engine outlives the project and Blender."""
         self.state = "waiting"
-        """waiting, rendering, starting, painting, canceling; at the end done, failed or cancelled."""
+        """waiting, rendering, starting, painting or planning and sending, canceling; at the end done, failed or cancelled."""
         self.progress = Progress()
         if order.motion.warning:
             self._warn(order.motion.warning)
@@ -155,8 +158,13 @@ class Job:
         """Whether a process has written a log."""
         return self._process is not None
 
+    def anew(self, scene: bpy.types.Scene, strip: bpy.types.Strip) -> Job:
+        """A job that does the same with a strip as it is now; raises Refused."""
+        return type(self)(take(scene, strip), keep_running=strip.brushflow.keep_running)
+
     def prepare(self) -> None:
         """Take a picture of the project as it is now, so that later changes to it do not reach this job; raises Refused."""
+        self._check()
         try:
             self.order.folder.mkdir(parents=True, exist_ok=True)
             if self.order.tasks:
@@ -169,6 +177,15 @@ class Job:
                     folder=self.order.folder, reason=reason
                 )
             ) from error
+
+    def _check(self) -> None:
+        """Refuse what must not begin, before anything is written; raises Refused."""
+        if submission.is_pending(self.order.folder):
+            raise Refused(
+                rpt_("The strip '{strip}' is with the farm; bring in its results, or forget that submission in the panel Farm.").format(
+                    strip=self.order.source.strip
+                )
+            )
 
     @property
     def _project(self) -> Path:
@@ -187,7 +204,7 @@ class Job:
                     self._handle(message)
                     if self.listener:
                         self.listener(self)
-                if not self.ended and (code := self._process.exit_code) is not None and not _hands_off():
+                if not self.ended and (code := self._process.exit_code) is not None and not hands_off():
                     self._process_ended(code)
         except (OSError, RuntimeError, Refused) as error:  # RuntimeError: an operator of Blender's
             self._end("failed", FAILED, str(error).strip())
@@ -195,7 +212,7 @@ class Job:
 
     def grow(self) -> None:
         """Let the result's strip show the frames that have been painted since, so that they can be looked at while others are painted."""
-        if self._has_news and not self.ended and time.monotonic() - self._grown >= GROWTH and not _hands_off():
+        if self._has_news and not self.ended and time.monotonic() - self._grown >= GROWTH and not hands_off():
             self._lay_delivered()
 
     def undone(self) -> None:
@@ -221,7 +238,7 @@ class Job:
         self._canceled = True
         if self._process is None:
             self._end("cancelled", CANCELLED)
-        elif self.state == "rendering" or self.keep_running:
+        elif self.state in _DEAF or self.keep_running:
             self._process.interrupt()
         else:
             self._process.cancel()
@@ -240,10 +257,10 @@ class Job:
             process.release()
             self.state, self.exit_code = "cancelled", CANCELLED
             return None
-        if self.state == "rendering":
+        if self.state in _DEAF:
             process.interrupt()
         self._end("cancelled", CANCELLED)
-        return process.dismiss(lambda: shutil.rmtree(self.order.extracted, ignore_errors=True))
+        return process.dismiss(self._clean)
 
     def _start(self) -> None:
         order = self.order
@@ -272,7 +289,7 @@ class Job:
         order = self.order
         self.state = "starting"
         self.progress = Progress(warnings=self.progress.warnings)
-        options = ["--json" if self.keep_running else "--supervised"]
+        options = [*self._options(), "--json" if self.keep_running else "--supervised"]
         if self._is_second_try:
             # The job file is the one that the first try has left, with the plan that took too much.
             options += ["--smaller", "1"]
@@ -285,6 +302,10 @@ class Job:
         if self.keep_running:
             _marker(order.folder).parent.mkdir(exist_ok=True)
             _marker(order.folder).write_text(str(self._process.number), encoding="utf-8")
+
+    def _options(self) -> list[str]:
+        """How the engine is to run the job."""
+        return []
 
     def _handle(self, message: dict[str, Any]) -> None:
         progress = self.progress
@@ -358,12 +379,9 @@ class Job:
             self._end("cancelled", CANCELLED)
         elif code == 0:
             try:
-                result.lay(self.order)
-                self.is_laid = True
+                self._succeeded()
             except Refused as refused:
                 self._end("failed", FAILED, str(refused))
-            else:
-                self._end("done", 0)
         elif was_killed(code) and self.state != "rendering":
             self._engine_killed()
         else:
@@ -391,11 +409,30 @@ class Job:
         self.progress.hint = rpt_("Close other programs or lower Resolution; Stylize goes on from the frames that are finished.")
         self._end("failed", FAILED, rpt_("The system has ended the engine twice, as it does when memory runs out."))
 
+    def _succeeded(self) -> None:
+        """Take in what the engine has done; raises Refused."""
+        result.lay(self.order)
+        self.is_laid = True
+        self._end("done", 0)
+
+    def achievement(self) -> str:
+        """What a job that is done has done, in a few words."""
+        kept = iface_("kept {count}").format(count=self.progress.kept) if self.progress.kept else ""
+        return _joined(iface_("Painted {count} frames").format(count=self.progress.painted), kept)
+
+    def advice(self) -> str:
+        """What is left to do when the job is done, in a sentence or two; empty where nothing is."""
+        return ""
+
+    def _clean(self) -> None:
+        """Delete what was rendered for the engine, which has no more use for it."""
+        shutil.rmtree(self.order.extracted, ignore_errors=True)
+
     def _end(self, state: str, code: int, message: str = "") -> None:
         self.state, self.exit_code, self.progress.message = state, code, message
         if self._process is not None:
             self._process.close()
-        shutil.rmtree(self.order.extracted, ignore_errors=True)
+        self._clean()
         if self.keep_running:
             _marker(self.order.folder).unlink(missing_ok=True)
         if self.listener:
@@ -432,9 +469,12 @@ def headline(job: Job) -> str:
             return _joined(frame, left)
         case "canceling":
             return iface_("Canceling")
+        case "planning":
+            return iface_("Planning the tasks")
+        case "sending":
+            return iface_("Sending the job to the farm")
         case "done":
-            kept = iface_("kept {count}").format(count=progress.kept) if progress.kept else ""
-            return _joined(iface_("Painted {count} frames").format(count=progress.painted), kept)
+            return job.achievement()
         case "failed":
             return iface_("Failed")
         case "cancelled":
@@ -462,7 +502,7 @@ def outcome(job: Job) -> tuple[set[Any], str]:
             return {"ERROR"}, f"{progress.message} {progress.hint}".strip()
         case "cancelled":
             return {"WARNING"}, rpt_("Canceled; finished frames were kept.")
-    return {"INFO"}, headline(job)
+    return {"INFO"}, job.advice() or headline(job)
 
 
 def as_time(seconds: float) -> str:
@@ -495,7 +535,7 @@ def original_of(job: Job) -> tuple[bpy.types.Scene | None, bpy.types.Strip | Non
     return scene, result.find_original(scene, job.order) if scene else None
 
 
-def _hands_off() -> bool:
+def hands_off() -> bool:
     """Whether the project must not be changed now: it is being rendered, or the user drags strips."""
     if bpy.app.is_job_running("RENDER"):
         return True

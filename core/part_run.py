@@ -16,6 +16,7 @@ from statistics import fmean
 from .content import Contents
 from .devices import configure
 from .events import PROTOCOL
+from .files import write_json
 from .frames import FrameSource
 from .job import JOB_FILE, Job, JobError, load_job
 from .limits import brief
@@ -27,7 +28,10 @@ from .run import Run, record_job, tidy
 from .survey import Survey
 from .versions import versions
 
-__all__ = ["FinishRun", "FlowRun", "PartRun"]
+__all__ = ["FINISHED", "FinishRun", "FlowRun", "PartRun"]
+
+FINISHED = "finished.json"
+"""Its name, in the folder cache/ of the job: tells who waits for it that nothing more will be read or written."""
 
 Place = tuple[int, int]
 """A pass and a frame, counted from 0."""
@@ -241,6 +245,7 @@ class FinishRun(PartRun):
     def _close(self) -> None:
         self._state.drop(lambda pass_number, number: True)
         tidy(self._job)
+        write_json(self._job.folder / "cache" / FINISHED, {"frames": self._total})
 
 
 def _place(step: Step) -> Place:

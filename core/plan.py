@@ -33,7 +33,7 @@ def plan(places: Sequence[Path], division: Division | None = None, say: Callable
     jobs = [load_job(place) for place in places]
     folders: dict[Path, Path] = {}
     graphs: list[list[Task]] = []
-    for place, job, name in zip(places, jobs, unique(job.identifier for job in jobs), strict=True):
+    for place, job, name in zip(places, jobs, unique(job.output.name for job in jobs), strict=True):
         if (other := folders.setdefault(job.folder.resolve(), place)) != place:
             raise JobError(f"{other} and {place} paint into one folder.", "Give each job its own.", "output")
         with job.open_content() as source:

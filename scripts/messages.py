@@ -30,7 +30,7 @@ _FOR_MACHINES = {"cli.py", "extraction.py", "process.py", "report.py"}
 """What speaks on a terminal, to other processes or to those who help stays English."""
 _SENTENCE = re.compile(r"[A-Za-z]{2,}[,:;]? [A-Za-z]{2,}|^[A-Z][a-z]+(?:ed|ing)\.?$")
 _WORD = re.compile(r"[A-Za-z][a-z]+[,:;.]? | [A-Za-z][a-z]+")
-_FOREIGN = re.compile(r"^Linear |^Brushflow Preview$|^No (module|interpreter)|[|]|import |^[$] |^(tile|job) |^\nUnit: ")
+_FOREIGN = re.compile(r"^Linear |^Content-Type: |^Brushflow Preview$|^No (module|interpreter)|[|]|import |^[$] |^(tile|job) |^\nUnit: ")
 """Names of Blender's, keys, patterns and programs, and what is composed once for Blender's tooltips."""
 
 

@@ -15,7 +15,7 @@ import pytest
 MakeStrip = Callable[..., Any]
 PANELS = (
     "", "_jobs", "_style", "_matte", "_consistency", "_flow", "_long_term", "_shots", "_timing", "_passes", "_quality", "_optimizer",
-    "_network", "_device", "_output",
+    "_network", "_device", "_output", "_farm",
 )  # fmt: skip
 
 
@@ -200,9 +200,7 @@ def test_a_scene_strip_says_whether_its_own_motion_is_used(draw: Callable[[], st
         ),
     ],
 )
-def test_options_without_effect_are_dimmed(
-    panels: Callable[[], Recorder], strip: Any, changes: dict[str, Any], dimmed: set[str]
-) -> None:
+def test_options_without_effect_are_dimmed(panels: Callable[[], Recorder], strip: Any, changes: dict[str, Any], dimmed: set[str]) -> None:
     for name, value in changes.items():
         setattr(strip.brushflow, name, value)
     assert set(panels().dimmed) == dimmed | {"brushflow_style_blend"}  # of a single painting
@@ -279,6 +277,7 @@ def test_the_operators_are_in_the_menus_of_the_sequencer(scene: Any) -> None:
     bpy.types.SEQUENCER_MT_brushflow.draw(type("Menu", (), {"layout": recorder})(), bpy.context)
     for label in (
         "Stylize", "Cancel Stylizing", "Preview Frame", "Before/After", "Cancel Preview", "Explore Styles", "Restylize",
+        "Submit to Farm", "Bring In Results",
         "Next Painted Version", "Reveal Frames", "Clear Cache",
     ):  # fmt: skip
         assert label in recorder.texts
@@ -413,3 +412,36 @@ def test_a_painted_strip_says_where_it_comes_from_and_offers_its_versions(draw: 
     scene.sequence_editor.active_strip = made
     text = draw()
     assert "Version 2 of shot. Restylize" in text and "Version 1 is seen" in text
+
+
+def test_the_farm_panel_shows_how_a_farm_is_reached_and_what_has_come_back(
+    draw: Callable[[], str], scene: Any, strip: Any, tmp_path: Path
+) -> None:
+    from bl_ext.user_default.brushflow.addon import collect, farm, runtime, worker
+    from bl_ext.user_default.brushflow.addon.order import take
+
+    chosen = runtime.preferences().farm
+    assert "Job Folder" in draw() and "Workers see everything under the paths of this machine." in draw()
+    chosen.engine = "FLAMENCO"
+    assert "Manager" in draw()
+    chosen.engine = "RAY"
+    assert "Address" in draw() and "Job Folder" not in draw()
+    chosen.engine = "OPENJD"
+    folder = chosen.folders.add()
+    folder.here, folder.there = str(tmp_path), "/mnt/film"
+    job = farm.new_job(scene, strip, farm.chosen())
+    worker.JOBS.append(job)
+    try:
+        assert "as /mnt/film." in draw()
+        job.state = "planning"
+        assert "Planning the tasks" in draw()
+        job.state, job.exit_code = "done", 0
+        assert "The job bundle is written." in draw() and "Copy Command" in draw()
+        collector = collect.Collector(take(scene, strip))
+        collect.WATCHED.append(collector)
+        collector.damaged = {2}
+        assert "0 of 3 frames are there" in draw() and "Frame 2 is not whole yet, and is left out." in draw()
+    finally:
+        chosen.folders.clear()
+        worker.JOBS.clear()
+        collect.WATCHED.clear()

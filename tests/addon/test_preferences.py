@@ -80,7 +80,7 @@ class Page:
     def __init__(self, texts: list[str]) -> None:
         self.texts = texts
 
-    def label(self, *, text: str, icon: str, translate: bool = True) -> None:
+    def label(self, *, text: str, icon: str = "NONE", translate: bool = True) -> None:
         self.texts.append(text)
 
     def progress(self, *, text: str, factor: float) -> None:
@@ -107,7 +107,7 @@ def page(preferences: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
 
     def draw() -> str:
         texts: list[str] = []
-        drawn = SimpleNamespace(layout=Page(texts), python=chosen.python, build=chosen.build, use_sound=False)
+        drawn = SimpleNamespace(layout=Page(texts), python=chosen.python, build=chosen.build, use_sound=False, farm=chosen.farm)
         preferences.BrushflowPreferences.draw(drawn, context)
         return " ".join(texts)
 
@@ -163,6 +163,16 @@ def test_the_page_never_offers_to_install_into_a_python_of_the_user(page: Callab
     text = page()
     assert f"The engine runs on {own}" in text
     assert "nstall Engine]" not in text
+
+
+def test_the_page_names_the_shared_folders_of_a_farm(page: Callable[[], str], preferences: Any) -> None:
+    farm = preferences.runtime.preferences().farm
+    assert "All paths are the same on the workers" in page()
+    farm.folders.add().here = "/film"
+    try:
+        assert "All paths are the same" not in page() and "brushflow_farm_folder_remove" in page()
+    finally:
+        farm.folders.clear()
 
 
 def test_the_page_tells_how_far_an_installation_is(page: Callable[[], str], preferences: Any) -> None:

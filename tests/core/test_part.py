@@ -13,6 +13,7 @@ from core.frames import FrameSource
 from core.job import JobError, load_job
 from core.lock import FolderLock, Locked
 from core.part import Finish, Part, frame_range
+from core.part_run import FINISHED
 
 PASSES = {"passes": 3, "iterations": 4, "temporal_from_pass": 3, "blend_next": 0.5}
 COUNT, CHUNK = 8, 3
@@ -253,5 +254,7 @@ def test_a_part_leaves_the_unfinished_files_of_others_alone_and_the_end_of_the_j
         path.touch()
     assert run(job, part=Part(1, 4))[0] == 0
     assert all(path.is_file() for path in unfinished)
+    assert not (tmp_path / "out" / "cache" / FINISHED).exists()
     assert run(job, part=Finish())[0] == 0
     assert not any(path.exists() for path in unfinished)
+    assert (tmp_path / "out" / "cache" / FINISHED).is_file()

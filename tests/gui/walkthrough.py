@@ -61,6 +61,14 @@ for strip in strips:
 """
 
 
+FARM = """
+chosen = runtime.preferences().farm
+chosen.engine = "OPENJD"
+chosen.folders.clear()
+chosen.folders.add().here = {film!r}
+"""
+
+
 class Camera:
     """Takes pictures of the screen, or of a part of it."""
 
@@ -250,6 +258,21 @@ def jobs(stage: Stage) -> None:
     camera.shoot("versions", "SEQUENCE_EDITOR")
 
 
+def farm(stage: Stage) -> None:
+    """A strip that is handed to a farm, of which some frames have come back."""
+    window, camera = stage.window, stage.camera
+    stage.begin("farm", "style quality output jobs preview", weights={"starry_bay": 1.0})
+    window.run(QUICK.format(first=10, later=5, resolution=0.2))  # only the tab is seen
+    window.run(FARM.format(film=str(stage.film)))
+    window.click("sequencer.brushflow_submit(")
+    window.wait_for("worker.JOBS and worker.JOBS[-1].ended")
+    job = stage.film / "brushflow" / "lighthouse" / "farm_job.json"
+    command = [stage.asked.engine / "bin" / "python", "-I", "-B", ROOT / "core", "run", job, f"--only=1-{LENGTH // 2}"]
+    subprocess.run(list(map(str, command)), check=True)
+    window.wait_for(f"collect.WATCHED[-1].there >= {LENGTH // 2} and collect.WATCHED[-1].is_laid")
+    camera.shoot("farm", "SEQUENCE_EDITOR", "UI")
+
+
 def menus(stage: Stage) -> None:
     """Where else people look: the context menu, the search and the keymap."""
     window, camera = stage.window, stage.camera
@@ -313,7 +336,7 @@ def kinds(stage: Stage) -> None:
 
 
 CHAPTERS: dict[str, Callable[[Stage], None]] = {
-    chapter.__name__.rstrip("_"): chapter for chapter in (install, panel, presets, preview, explorer, jobs, menus, time_, kinds)
+    chapter.__name__.rstrip("_"): chapter for chapter in (install, panel, presets, preview, explorer, jobs, farm, menus, time_, kinds)
 }
 
 
