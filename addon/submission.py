@@ -61,7 +61,7 @@ def read(folder: Path) -> Order | None:
 
 
 def _checked(value: Any, kind: type) -> Any:
-    if type(value) is not kind or (kind is int and abs(value) >= 1 << 31):
+    if type(value) is not kind or (isinstance(value, int) and abs(value) >= 1 << 31):
         raise TypeError
     return value
 
