@@ -10,7 +10,9 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -182,15 +184,20 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
             python, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus=2", "--node-ip-address=127.0.0.1",
             f"--port={address.rpartition(':')[2]}", "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={folder}",
         ]  # fmt: skip
-        head = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        log = Path(folder, "head.log")
+        with log.open("wb") as output:
+            head = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
         try:
-            assert head.stdout
-            assert any("Ray runtime started" in line for line in head.stdout)
-            threading.Thread(target=head.stdout.read, daemon=True).start()
+            while "Ray runtime started" not in log.read_text("utf-8"):
+                assert head.poll() is None, log.read_text("utf-8")
+                time.sleep(0.2)
             yield address
         finally:
             head.terminate()
-            head.wait(60)
+            with suppress(subprocess.TimeoutExpired):
+                head.wait(60)
+            head.kill()
+            head.wait()
 
 
 def test_rays_workers_paint_what_stylize_paints(
