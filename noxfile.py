@@ -73,7 +73,8 @@ def addon(session: nox.Session, blender: str) -> None:
 @in_words
 def end_to_end(session: nox.Session, blender: str) -> None:
     """From a strip to an EXR strip, headless, in one Blender."""
-    _pytest(session, _host(session, blender), f"end_to_end-{blender}", "tests/end_to_end")
+    host = _host(session, blender)
+    _pytest(session, host, f"end_to_end-{blender}", "tests/end_to_end", BRUSHFLOW_FARM_PYTHON=str(environments.farm()))
 
 
 @nox.session

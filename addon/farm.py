@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 import shlex
@@ -128,11 +130,18 @@ class BundleJob(Job):
         self._is_handed_over = False
         if farm.folder.startswith("//") and not bpy.data.filepath:
             raise Refused(rpt_("Save the project first, since the folder {folder} for the farm lies beside it.").format(folder=farm.folder))
-        name = order.folder.name if order.version == 1 else f"{order.folder.parent.name}_{order.folder.name}"
-        self.bundle = absolute(farm.folder) / name
-        """Folder of what the farm takes."""
         self._job = farm.workers_job(order.description())
+        self.bundle = self._bundle_folder()
+        """Folder of what the farm takes."""
         self._manager = self._checked_manager()
+
+    def _bundle_folder(self) -> Path:
+        """The folder of the strip's name; where another strip's job lies in that, one of a name that no other has."""
+        folder = self.order.folder
+        plain = absolute(self.farm.folder) / (folder.name if self.order.version == 1 else f"{folder.parent.name}_{folder.name}")
+        if _folder_in(plain) in (None, self.farm.worker_path(folder)):
+            return plain
+        return plain.with_name(f"{plain.name}_{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}")
 
     def _checked_manager(self) -> str:
         if self.farm.engine != "FLAMENCO" or not self.farm.address:
@@ -242,6 +251,14 @@ class BundleJob(Job):
     def _clean(self) -> None:
         if not self._is_handed_over:
             super()._clean()
+
+
+def _folder_in(bundle: Path) -> str | None:
+    """The folder that the job in a bundle paints into; None where there is none."""
+    for name, read in (("parameters.json", lambda told: told["Folder"]), ("submission.json", lambda told: told["settings"]["folder"])):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            return str(read(json.loads((bundle / name).read_text(encoding="utf-8"))))
+    return None
 
 
 def _typed(*words: str) -> str:

@@ -164,6 +164,16 @@ def test_other_settings_make_a_version_with_a_job_of_its_own_even_where_they_wou
     assert (job.order.version, job.bundle) == (2, tmp_path / "farm" / "shot_v002")
 
 
+def test_strips_of_one_name_do_not_write_over_each_others_jobs(submit: Callable[..., Any], strip: Any, tmp_path: Path) -> None:
+    bundle = submit().bundle
+    before = (bundle / "parameters.json").read_text()
+    strip.brushflow.output = str(tmp_path / "elsewhere")
+    other = submit()
+    assert other.bundle.parent == bundle.parent and other.bundle.name.startswith("shot_")
+    assert (bundle / "parameters.json").read_text() == before
+    assert submit().bundle == other.bundle, "the same may be written again"
+
+
 def test_a_planner_that_refuses_is_heard_and_nothing_is_handed_over(submit: Callable[..., Any], tmp_path: Path, strip: Any) -> None:
     from bl_ext.user_default.brushflow.addon import collect
 

@@ -377,8 +377,8 @@ def test_an_engine_that_keeps_running_outlives_the_project_and_the_next_job_take
 
     job = worker.Job(take(scene, strip), keep_running=True)
     job.prepare()
-    until(job, lambda: job.state == "painting")
     folder = job.order.folder
+    until(job, lambda: job.state == "painting" and (folder / "alive").is_file())
     worker.JOBS.append(job)
     worker._abandon_all()
     before = (folder / "alive").stat().st_mtime_ns

@@ -6,9 +6,13 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
+import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -161,6 +165,50 @@ def test_what_was_rendered_stays_until_the_farm_is_done_and_the_strip_fills_mean
     assert len(result.elements) == 3 and prepared.mute
     assert not extracted.exists()
     assert pixels(folder) == expected
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a cluster of Ray, of one machine that lends two cores."""
+    python = os.environ.get("BRUSHFLOW_RAY_PYTHON")
+    if not python:
+        pytest.skip("BRUSHFLOW_RAY_PYTHON names no interpreter with the packages of requirements-engine.txt and requirements-ray.txt")
+    monkeypatch.setenv("BRUSHFLOW_ENGINE_PYTHON", python)
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    # The folder's path begins that of sockets, which are short.
+    with tempfile.TemporaryDirectory(prefix="ray-") as folder:
+        command = [
+            python, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus=2", "--node-ip-address=127.0.0.1",
+            f"--port={address.rpartition(':')[2]}", "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={folder}",
+        ]  # fmt: skip
+        log = Path(folder, "head.log")
+        with log.open("wb") as output:
+            head = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            while "Ray runtime started" not in log.read_text("utf-8"):
+                assert head.poll() is None, log.read_text("utf-8")
+                time.sleep(0.2)
+            yield address
+        finally:
+            head.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                head.wait(60)
+            head.kill()
+            head.wait()
+
+
+def test_rays_workers_paint_what_stylize_paints(
+    execute: Callable[..., int], cluster: str, scene: Any, prepared: Any, tmp_path: Path
+) -> None:
+    expected = stylized(prepared, tmp_path / "here")
+    for other in [strip for strip in scene.sequence_editor.strips if strip != prepared]:
+        scene.sequence_editor.strips.remove(other)
+    assert execute("--submit", "ray", "--farm-address", cluster) == 0
+    assert len(scene.sequence_editor.strips["shot [stripes]"].elements) == 3 and prepared.mute
+    assert pixels(tmp_path / "brushflow" / "shot") == expected
 
 
 class Manager(BaseHTTPRequestHandler):

@@ -270,6 +270,7 @@ def farm(stage: Stage) -> None:
     command = [stage.asked.engine / "bin" / "python", "-I", "-B", ROOT / "core", "run", job, f"--only=1-{LENGTH // 2}"]
     subprocess.run(list(map(str, command)), check=True)
     window.wait_for(f"collect.WATCHED[-1].there >= {LENGTH // 2} and collect.WATCHED[-1].is_laid")
+    window.do("scroll", 60)  # to its end
     camera.shoot("farm", "SEQUENCE_EDITOR", "UI")
 
 
