@@ -17,7 +17,7 @@ from .settings import Settings, specs
 
 __all__ = ["ALGORITHM", "fingerprint", "frame_digest"]
 
-ALGORITHM = 4
+ALGORITHM = 5
 """Raised whenever equal settings give other pixels than before."""
 
 

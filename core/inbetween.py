@@ -14,7 +14,7 @@ from .losses import Objective
 from .painter import Painted
 from .passes import Step
 from .pictures import array, plane, tensor
-from .start import Earlier, borrowed_by_sides, see
+from .start import Earlier, borrowed_by_sides, brought, see
 
 __all__ = ["inbetween"]
 
@@ -47,9 +47,10 @@ def inbetween(
     picture = tensor(content, device)
     seen = see(earlier, picture, matte)
     trusted = {index: plane(seen[index].trusted, device) for index, _ in step.blended}
-    moved = torch.stack([weight * seen[index].warped for index, weight in step.blended]).sum(0)
+    painted = {index: brought(earlier[index], picture) for index, _ in step.blended}
+    moved = torch.stack([weight * painted[index] for index, weight in step.blended]).sum(0)
     share = torch.stack([weight * trusted[index] for index, weight in step.blended]).sum(0)
-    known = torch.stack([weight * trusted[index] * seen[index].warped for index, weight in step.blended]).sum(0)
+    known = torch.stack([weight * trusted[index] * painted[index] for index, weight in step.blended]).sum(0)
     known = torch.where(share > 0, known / share.clamp_min(1e-6), moved)
     most = torch.stack(list(trusted.values())).amax(0)
     fill = moved

@@ -130,8 +130,10 @@ class Painter:
             lowest, highest = (torch.where(objective.free > 0, bound, picture) for bound in bounds)
             bounds = lowest, highest
         iterations = step.iterations if part is None or part.any() else 0
-        history = max(min(self.plan.history, iterations - 1), 1)
-        direction = LBFGS(history, weights.learning_rate) if weights.optimizer == "lbfgs" else Adam(weights.learning_rate)
+        direction: LBFGS | Adam = Adam(weights.learning_rate)
+        if weights.optimizer == "lbfgs":
+            gradient_step = LBFGS.REPAINTING_STEP if step.is_repainted else LBFGS.GRADIENT_STEP
+            direction = LBFGS(max(min(self.plan.history, iterations - 1), 1), weights.learning_rate, gradient_step)
         stop = StopRule(iterations, weights.tolerance, weights.tolerance_interval, *_enough(step, masks, level))
         result = minimize(objective, start, direction, stop, bounds=bounds, report=report, check=check)
         rise = sum(result.terms) / max(sum(result.first_terms), 1.0)

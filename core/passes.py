@@ -40,6 +40,11 @@ class Step:
         return self.index == self.shot
 
     @property
+    def is_repainted(self) -> bool:
+        """Whether it starts from what is painted already."""
+        return self.start not in ("content", "random")
+
+    @property
     def is_between(self) -> bool:
         """Whether it is not painted, but made of painted frames."""
         return self.start in ("held", "between")

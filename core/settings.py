@@ -234,7 +234,7 @@ class Settings:
         minimum=0, maximum=100000, soft_maximum=2000, unit="iterations",
     )  # fmt: skip
     iterations: int = _define(
-        100, "int", "quality", "Iterations", "Most iterations for every later frame, or for every frame of a pass: more finish the strokes",
+        25, "int", "quality", "Iterations", "Most iterations for every later frame, or for every frame of a pass: more finish the strokes",
         minimum=0, maximum=100000, soft_maximum=1000, unit="iterations",
     )  # fmt: skip
     tolerance: float = _define(
@@ -391,16 +391,16 @@ DEFAULT_PRESET = "balanced"
 PRESETS: Mapping[str, Preset] = {
     "draft": Preset(
         "Draft", "A quick look: half the size, few iterations",
-        {"resolution": 0.5, "iterations_first": 100, "iterations": 30, "tolerance": 1e-3, "tolerance_interval": 25},
+        {"resolution": 0.5, "iterations_first": 100, "iterations": 15, "tolerance": 1e-3, "tolerance_interval": 25},
     ),
     "balanced": Preset("Balanced", "Good strokes and steady motion in reasonable time", {}),
     "final": Preset(
         "Final", "Finished strokes, and areas that were hidden return as they were",
-        {"iterations_first": 1000, "iterations": 400, "long_term": (1, 2, 4), "history": 40},
+        {"iterations_first": 1000, "iterations": 100, "long_term": (1, 2, 4), "history": 40},
     ),
     "multipass": Preset(
         "Multi-Pass", "The shot painted forward and backward by turns: no loss of contrast at the borders when the camera moves, slow",
-        {"passes": 15},
+        {"passes": 15, "iterations": 100},
     ),
     "paper": Preset(
         "Paper", "The settings of the paper's reference program: slow",

@@ -18,9 +18,9 @@ from .consistency import long_term
 from .passes import Step
 from .pictures import array, plane, tensor
 from .settings import Settings
-from .warp import inside, warp
+from .warp import inside, sharply_warped, warp
 
-__all__ = ["Earlier", "Seen", "borrowed_by_sides", "see", "start_picture"]
+__all__ = ["Earlier", "Seen", "borrowed_by_sides", "brought", "see", "start_picture"]
 
 Array = NDArray[np.float32]
 
@@ -66,6 +66,16 @@ def see(earlier: Mapping[int, Earlier], picture: Tensor, matte: Array | None = N
     return seen
 
 
+def brought(one: Earlier, picture: Tensor) -> Tensor:
+    """An earlier result that has a flow on the grid of the frame with the content `picture`, (1, 3, H, W), as sharp as it was.
+
+    The temporal loss compares with what `see` gives, the paper's bilinear ω; this is what a frame is painted on.
+    """
+    assert one.flow is not None
+    flow = torch.from_numpy(one.flow).to(picture.device).permute(2, 0, 1)[None]
+    return torch.where(inside(flow), tensor(sharply_warped(one.result, one.flow), picture.device), picture)
+
+
 def start_picture(
     step: Step,
     picture: Tensor,
@@ -95,25 +105,31 @@ def start_picture(
         case "first":
             return tensor(earlier[step.shot].result, picture.device)
         case "previous_warped":
-            return _moved(step, picture, seen, masks, settings, sides)
+            return _moved(step, picture, earlier, seen, masks, settings, sides)
         case "blend":
-            return _blend(step, tensor(earlier[step.index].result, picture.device), seen)
+            return _blend(step, picture, earlier, seen)
     return picture
 
 
 def _moved(
-    step: Step, picture: Tensor, seen: Mapping[int, Seen], masks: Sequence[Array], settings: Settings, sides: Sequence[Array]
+    step: Step,
+    picture: Tensor,
+    earlier: Mapping[int, Earlier],
+    seen: Mapping[int, Seen],
+    masks: Sequence[Array],
+    settings: Settings,
+    sides: Sequence[Array],
 ) -> Tensor:
     """The previous result moved along the flow; what it cannot tell comes from earlier ones and else as `uncovered` says."""
     if settings.uncovered == "warped":
-        return seen[step.previous].warped
+        return brought(earlier[step.previous], picture)
     nearest_first = step.held_to
     if step.previous not in nearest_first:
         nearest_first = (step.previous, *nearest_first)
         masks = long_term([seen[index].trusted for index in nearest_first], settings.combine)
     planes = [plane(mask, picture.device) for mask in masks]
     trusted = torch.stack(planes).sum(0)
-    known = torch.stack([mask * seen[index].warped for index, mask in zip(nearest_first, planes, strict=True)]).sum(0)
+    known = torch.stack([mask * brought(earlier[index], picture) for index, mask in zip(nearest_first, planes, strict=True)]).sum(0)
     fill = picture
     if settings.uncovered == "borrowed":
         content, painted = array(picture), array(known / trusted.clamp_min(1e-3))
@@ -129,11 +145,12 @@ def borrowed_by_sides(content: Array, painted: Array, trusted: Array, sides: Seq
     return np.asarray(content + sum(strokes), np.float32)
 
 
-def _blend(step: Step, own: Tensor, seen: Mapping[int, Seen]) -> Tensor:
+def _blend(step: Step, picture: Tensor, earlier: Mapping[int, Earlier], seen: Mapping[int, Seen]) -> Tensor:
     """The frame's own result of the pass before with those of its neighbors (section 4.4's multi-pass algorithm)."""
-    total, share = own, torch.ones_like(own[:, :1])
+    total = tensor(earlier[step.index].result, picture.device)
+    share = torch.ones_like(total[:, :1])
     for index, weight in step.blended:
-        trusted = weight * plane(seen[index].trusted, own.device)
-        total = total + trusted * seen[index].warped
+        trusted = weight * plane(seen[index].trusted, picture.device)
+        total = total + trusted * brought(earlier[index], picture)
         share = share + trusted
     return total / share

@@ -7,10 +7,15 @@ Flow is in pixels, x right and y down; a flow that is defined on frame a and poi
 
 from __future__ import annotations
 
+import cv2
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["inside", "warp"]
+__all__ = ["inside", "sharply_warped", "warp"]
+
+Array = NDArray[np.float32]
 
 
 def warp(image: Tensor, flow: Tensor) -> Tensor:
@@ -45,6 +50,27 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
     upper = torch.lerp(at(rows[0], columns[0]), at(rows[0], columns[1]), s.expand_as(image))
     lower = torch.lerp(at(rows[1], columns[0]), at(rows[1], columns[1]), s.expand_as(image))
     return torch.lerp(upper, lower, t.expand_as(image))
+
+
+def sharply_warped(picture: Array, flow: Array) -> Array:
+    """`picture` seen through `flow` as `warp` brings it, but with Lanczos' kernel over eight pixels: to be looked at or painted on.
+
+    Bilinear interpolation takes the fine texture away of which a painting consists, and a frame that starts from it spends its first
+    iterations on giving it back. Integer motion is exact here, too.
+
+    Args:
+        picture: (H, W, 3) display sRGB in 0..1.
+        flow: (H, W, 2) in pixels, rounded to 1/32.
+
+    Returns (H, W, 3) in 0..1.
+    """
+    height, width = flow.shape[:2]
+    x = np.arange(width, dtype=np.float32) + flow[..., 0]
+    y = np.arange(height, dtype=np.float32)[:, np.newaxis] + flow[..., 1]
+    # Far beyond the border everything is its last pixel, while coordinates have 16 bits.
+    x, y = (np.clip(np.nan_to_num(one), -size, 2 * size) for one, size in ((x, width), (y, height)))
+    moved = cv2.remap(picture, x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
+    return np.clip(moved, 0.0, 1.0, dtype=np.float32)
 
 
 def inside(flow: Tensor) -> Tensor:

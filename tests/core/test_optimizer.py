@@ -66,6 +66,12 @@ def test_the_first_step_changes_a_value_by_two_codes_on_average():
     assert float((step * gradient).sum()) < 0
 
 
+def test_the_first_step_from_a_painted_picture_is_shorter():
+    gradient = torch.randn(SHAPE, generator=torch.Generator().manual_seed(1)) * 1e6
+    step = LBFGS(gradient_step=LBFGS.REPAINTING_STEP).step(gradient)
+    assert float(step.abs().mean()) == pytest.approx(0.5, rel=1e-5)
+
+
 def test_no_step_is_longer_than_the_longest():
     direction, image = LBFGS(), torch.zeros(SHAPE)
     for curvature in (1.0, 1e-4, 1e-4, 1e-4):  # a gradient that hardly changes promises a minimum far away

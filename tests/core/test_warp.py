@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
-from core.warp import inside, warp
+from core.warp import inside, sharply_warped, warp
 
 SIZES = [(16, 16), (17, 23), (1, 9), (9, 1)]
 
@@ -105,3 +106,38 @@ def test_inside_includes_the_last_row_and_column() -> None:
 def test_shapes_that_do_not_fit_are_refused(image: tuple[int, ...], flow: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="warp needs"):
         warp(torch.zeros(image), torch.zeros(flow))
+
+
+def textured(height: int, width: int, seed: int = 0) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).random((height, width, 3), np.float32)
+
+
+def shift(x: float, y: float, height: int, width: int) -> NDArray[np.float32]:
+    return np.full((height, width, 2), (x, y), np.float32)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_integer_motion_is_exact_where_a_picture_is_brought_sharply(size: tuple[int, int]) -> None:
+    picture = textured(*size)
+    assert np.array_equal(sharply_warped(picture, shift(0, 0, *size)), picture)
+    moved = sharply_warped(picture, shift(2, -3, *size))
+    assert np.array_equal(moved[3:, :-2], picture[:-3, 2:])
+
+
+def test_a_picture_that_is_brought_sharply_keeps_its_texture() -> None:
+    picture = cv2.GaussianBlur(textured(64, 64), (0, 0), 0.8)
+    inner = np.s_[8:-8, 8:-8]
+    flow = shift(0.5, 0.5, 64, 64)
+    blurred = warp(torch.from_numpy(picture.transpose(2, 0, 1))[None], torch.from_numpy(flow.transpose(2, 0, 1))[None])
+    kept = sharply_warped(picture, flow)[inner].std() / picture[inner].std()
+    left = float(blurred[0].numpy().transpose(1, 2, 0)[inner].std()) / picture[inner].std()
+    assert kept > 0.97 and left < 0.85
+
+
+def test_what_a_picture_is_brought_from_can_lie_far_outside_or_nowhere() -> None:
+    picture = textured(20, 30)
+    flow = shift(1e9, 0, 20, 30)
+    flow[0, 0] = np.nan
+    moved = sharply_warped(picture, flow)
+    assert np.allclose(moved[1:], np.repeat(picture[1:, -1:], 30, 1), atol=1e-6)
+    assert np.isfinite(moved).all() and moved.min() >= 0 and moved.max() <= 1
