@@ -18,6 +18,7 @@ from .frames import FrameError, FrameSource
 from .job import Job, JobError
 from .memory import OutOfMemory
 from .optimizer import Diverged
+from .painter import Painters
 from .part import Finish, Part
 from .part_run import FinishRun, FlowRun, PartRun
 from .run import Run
@@ -29,7 +30,14 @@ logger = logging.getLogger(__name__)
 
 
 def run_job(
-    job: Job, source: FrameSource, listener: Listener, cancel: threading.Event, *, log: str = "", part: Part | Finish | None = None
+    job: Job,
+    source: FrameSource,
+    listener: Listener,
+    cancel: threading.Event,
+    *,
+    log: str = "",
+    part: Part | Finish | None = None,
+    painters: Painters | None = None,
 ) -> int:
     """Paint the frames of a job that was checked, or do a part of its work, and tell `listener`.
 
@@ -40,6 +48,7 @@ def run_job(
         cancel: set it to end the job after the iteration in progress; nothing that is finished is lost.
         log: path of the log, named in errors.
         part: what of the job is to be done, checked too. None: all of it.
+        painters: what is kept for the next part in this process.
     """
 
     def tell(event: str, **facts: Any) -> None:
@@ -50,7 +59,7 @@ def run_job(
         return status
 
     try:
-        return _run(job, source, tell, cancel, part).work()
+        return _run(job, source, tell, cancel, part, painters).work()
     except JobError as problem:
         return fail(problem.code, problem, problem.hint, 2)
     except OutOfMemory as problem:
@@ -77,14 +86,16 @@ def run_job(
         return fail("internal", RuntimeError(f"Something unexpected went wrong: {problem}."), "Finished frames are kept; see the log.", 1)
 
 
-def _run(job: Job, source: FrameSource, tell: Callable[..., None], cancel: threading.Event, part: Part | Finish | None) -> Run:
+def _run(
+    job: Job, source: FrameSource, tell: Callable[..., None], cancel: threading.Event, part: Part | Finish | None, painters: Painters | None
+) -> Run:
     match part:
         case None:
-            return Run(job, source, tell, cancel)
+            return Run(job, source, tell, cancel, painters)
         case Finish():
             return FinishRun(job, source, tell, cancel)
         case _:
-            return (FlowRun if part.flow_only else PartRun)(job, source, tell, cancel, part)
+            return (FlowRun if part.flow_only else PartRun)(job, source, tell, cancel, part, painters)
 
 
 def _reason(problem: OSError) -> str:
