@@ -45,6 +45,10 @@ class Merged:
         """Take the exit status of a task."""
         self._jobs[self._tasks[number].job].ended(self._tasks[number], status)
 
+    def warn(self, code: str, message: str) -> None:
+        """Tell what concerns all jobs."""
+        self._listener({"event": "warning", "job": "", "code": code, "message": message})
+
     def end(self, *, lost: dict[str, Any] | None = None) -> int:
         """End the jobs that are still open, as cancelled or with the error `lost`; gives the exit status of all."""
         if lost is not None:

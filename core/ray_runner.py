@@ -67,7 +67,7 @@ def run_on_ray(
                         case ("ended", number, status):
                             merged.ended(number, status)
                         case ("warning", message):
-                            listener({"event": "warning", "job": "", "code": "ray", "message": message})
+                            merged.warn("ray", message)
                         case ("refused", message, hint):
                             raise JobError(message, hint, "ray")
                         case ("end",):

@@ -28,6 +28,8 @@ _PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """Seconds before each new attempt. A shared folder is away for moments, and what others have written is seen with delay."""
 _LASTING = frozenset({"device", "diverged", "internal", "memory", "settings", "weights"})
 """Codes of errors that waiting does not mend."""
+_PATIENCE = 120.0
+"""Seconds in which the relay answers, on however busy a machine."""
 _BATCH = 0.4
 """Seconds between two messages of a task."""
 
@@ -64,7 +66,7 @@ def work(task: Task, number: int, cores: int, relay: Any, *needs: None) -> None:
                 tell(attempt.error)
                 raise Unfinished(status)
             pause = _PAUSES[tries]
-            tell({"event": "warning", "code": "again", "message": f"{attempt.error['message']} It is tried again in {pause:.0f} s."})
+            tell.warn("again", f"{attempt.error['message']} It is tried again in {pause:.0f} s.")
             cancel.wait(pause)
             tries += 1
     raise Unfinished(130)
@@ -153,6 +155,9 @@ class _Teller:
         if event["event"].endswith("frame_done"):
             self._send()  # so that of a worker that dies no finished frame is unheard of
 
+    def warn(self, code: str, message: str) -> None:
+        self({"event": "warning", "code": code, "message": message})
+
     def close(self) -> None:
         self._ended.set()
         self._thread.join()
@@ -167,7 +172,9 @@ class _Teller:
             with self._lock:
                 events, self._events = self._events, []
             try:
-                if ray.get(self._relay.tell.remote([(self._number, event) for event in events])):
+                # Not by ray.get: while a task waits in there, its core is given to another.
+                answer = self._relay.tell.remote([(self._number, event) for event in events]).future()
+                if answer.result(_PATIENCE):
                     self._cancel.set()
-            except ray.exceptions.RayError:
+            except (ray.exceptions.RayError, TimeoutError):
                 self._cancel.set()
