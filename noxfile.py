@@ -56,8 +56,9 @@ def core(session: nox.Session) -> None:
 @nox.session
 @in_words
 def farm(session: nox.Session) -> None:
-    """Jobs for farms, by the farms' own tools."""
-    _pytest(session, environments.engine(), "farm", "tests/farm", BRUSHFLOW_FARM_PYTHON=str(environments.farm()))
+    """Jobs for farms, by the farms' own tools, and on a cluster of Ray."""
+    pythons = {"BRUSHFLOW_FARM_PYTHON": str(environments.farm()), "BRUSHFLOW_RAY_PYTHON": str(environments.ray())}
+    _pytest(session, environments.engine(), "farm", "tests/farm", **pythons)
 
 
 @nox.session

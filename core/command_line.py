@@ -111,9 +111,43 @@ def _stylize(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     as_json, part = options.supervised or options.json, _part(options)
+    if options.on is not None:
+        return _run_on(options)
     with _listener(as_json=as_json, report=options.report) as listener:
         jobs = map(load_job, map(Path, options.jobs))  # goes on after one that raises
         return _run_jobs(jobs, Log(listener) if as_json else listener, supervised=options.supervised, part=part, smaller=options.smaller)
+
+
+def _run_on(options: argparse.Namespace) -> int:
+    engine, _, address = options.on.partition(":")
+    if engine != "ray":
+        raise _Wrong(f"--on takes ray or ray:ADDRESS, not '{options.on}'.")
+    if options.only or options.finish or options.report or options.smaller:
+        raise _Wrong("--on takes whole jobs, and neither --only, --finish, --report nor --smaller.")
+    _check_division(options)
+    from .ray_runner import run_on_ray
+
+    as_json = options.supervised or options.json
+    with _listener(as_json=as_json) as listener:
+        cancel = _cancelled_by_signals(supervised=options.supervised)
+        places, division = list(map(Path, options.jobs)), Division(options.chunk, options.chain)
+        good = [place for place in places if _is_planned(place, division, listener)] if len(places) > 1 else places
+        if not good:
+            return 2
+        tasks = plan(good, division)
+        told = Log(listener) if as_json else listener
+        ended = run_on_ray(good, tasks, address or "auto", told, cancel, lets_through=as_json or options.verbose)
+        return 2 if ended == 0 and good != places else ended
+
+
+def _is_planned(place: Path, division: Division, listener: Listener) -> bool:
+    """Whether a job is not refused; the others need not wait for it."""
+    try:
+        plan([place], division)
+    except JobError as problem:
+        listener(_error(problem, "", ""))
+        return False
+    return True
 
 
 def _part(options: argparse.Namespace) -> Part | Finish | None:
@@ -137,15 +171,21 @@ def _listener(*, as_json: bool, report: str | None = None) -> Iterator[Listener]
         yield Bar()
 
 
-def _run_jobs(
-    jobs: Iterable[Job], listener: Listener, *, supervised: bool = False, part: Part | Finish | None = None, smaller: int = 0
-) -> int:
+def _cancelled_by_signals(*, supervised: bool) -> threading.Event:
+    """Set by the signals that end programs, and with `supervised` by what comes from a parent."""
     cancel = threading.Event()
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: cancel.set())
     if supervised:
         threading.Thread(target=_watch_stdin, args=(cancel,), name="stdin", daemon=True).start()
+    return cancel
+
+
+def _run_jobs(
+    jobs: Iterable[Job], listener: Listener, *, supervised: bool = False, part: Part | Finish | None = None, smaller: int = 0
+) -> int:
+    cancel = _cancelled_by_signals(supervised=supervised)
     remove_abandoned()
     worst = 0
     iterator = iter(jobs)
@@ -179,8 +219,7 @@ def _run_jobs(
 
 
 def _plan(options: argparse.Namespace) -> int:
-    if any(number is not None and number < 1 for number in (options.chunk, options.chain)):
-        raise _Wrong("--chunk and --chain take a number of frames, 1 at least.")
+    _check_division(options)
     if bool(options.form) != bool(options.output):
         raise _Wrong("--as and --output go together.")
     say: Callable[[str], None] = (lambda text: None) if options.json else (lambda text: print(f"{text} …", file=sys.stderr))
@@ -198,6 +237,11 @@ def _plan(options: argparse.Namespace) -> int:
         print(f"{task.id:<28} {task.weight:10.1f}  {', '.join(task.needs) or '-'}\n    {task}")
     print(f"{len(made)} tasks, {sum(task.weight for task in made):.0f} megapixel iterations", file=sys.stderr)
     return 0
+
+
+def _check_division(options: argparse.Namespace) -> None:
+    if any(number is not None and number < 1 for number in (options.chunk, options.chain)):
+        raise _Wrong("--chunk and --chain take a number of frames, 1 at least.")
 
 
 def _error(problem: JobError, job: str, log: str) -> dict[str, Any]:
@@ -496,6 +540,8 @@ def make_parser() -> argparse.ArgumentParser:
         "--smaller", metavar="N", type=_count, default=0,
         help="begin N plans further down than memory seems to allow, after it has run out (default: 0)",
     )  # fmt: skip
+    run.add_argument("--on", metavar="ray[:ADDRESS]", help="have a cluster of Ray paint the jobs (without ADDRESS: that of this machine)")
+    _add_division(run, "with --on: ")
     run.add_argument("--supervised", action="store_true", help="JSON events; the line 'cancel' or the end of the input cancels")
 
     divide = command("plan", _plan, "Say which tasks jobs consist of and what each waits for, so that many machines do them.")
@@ -504,12 +550,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--as", metavar="openjd|flamenco", dest="form", choices=("openjd", "flamenco"), help="as a job for a farm, written to --output"
     )
     divide.add_argument("--output", metavar="DIR", help="the folder to write it to")
-    divide.add_argument(
-        "--chunk", metavar="N", type=int, default=CHUNK, help=f"frames of a task that could have any number of them (default: {CHUNK})"
-    )
-    divide.add_argument(
-        "--chain", metavar="N", type=int, help="divide a shot, whose frames follow one after the other, into tasks of N (default: one task)"
-    )
+    _add_division(divide)
     divide.add_argument(
         "--flow-tasks", metavar="auto|yes|no", choices=("auto", "yes", "no"), default="auto",
         help="find motion in tasks of its own (default: where that takes long)",
@@ -548,6 +589,17 @@ def make_parser() -> argparse.ArgumentParser:
     weights.add_argument("network", metavar="NAME", nargs="?", default="vgg16", help="vgg16 or vgg19 (default: vgg16)")
     weights.add_argument("--file", metavar="FILE", help="take them from this .safetensors or .onnx file")
     return parser
+
+
+def _add_division(command: argparse.ArgumentParser, when: str = "") -> None:
+    command.add_argument(
+        "--chunk", metavar="N", type=int, default=CHUNK,
+        help=f"{when}frames of a task that could have any number of them (default: {CHUNK})",
+    )  # fmt: skip
+    command.add_argument(
+        "--chain", metavar="N", type=int,
+        help=f"{when}divide a shot, whose frames follow one after the other, into tasks of N (default: one task)",
+    )  # fmt: skip
 
 
 def _settings_help() -> str:

@@ -67,7 +67,8 @@ class Bar:
         self._console = Console(stderr=True, highlight=False)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[details]}"))
         self._progress = Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal)
-        self._task: Any = None
+        self._tasks: dict[str, Any] = {}
+        """The bars of the jobs that are open; on a farm these are many."""
         self._seconds = ""
 
     def __call__(self, event: dict[str, Any]) -> None:
@@ -78,14 +79,14 @@ class Bar:
     def _ready(self, event: dict[str, Any]) -> None:
         plan = event["plan"]
         self._say(f"{event['name']}: {event['total']} frames on {event['device']} ({plan.get('precision')}), to {event['folder']}")
-        self._task = self._progress.add_task(event["name"], total=event["total"], details="")
+        self._tasks[event["job"]] = self._progress.add_task(event["job"], total=event["total"], details="")
         self._progress.start()
 
     def _iteration(self, event: dict[str, Any]) -> None:
         details = (
             f"frame {event['frame']}, iteration {event['iteration']}/{event['limit']}, loss {event['losses']['total']:.4g}{self._seconds}"
         )
-        self._progress.update(self._task, details=details)
+        self._progress.update(self._tasks[event["job"]], details=details)
 
     def _frame_done(self, event: dict[str, Any]) -> None:
         eta = event["eta"]
@@ -100,25 +101,32 @@ class Bar:
                 f"frame {event['frame']} ({event['index']}/{event['total']}) painted: {event['iterations']} iterations, "
                 f"loss {event['losses']['total']:.4g}, {event['seconds']:.1f} s{left}"
             )
-        self._progress.update(self._task, completed=event["index"])
-        self._say(text)
+        self._progress.update(self._tasks[event["job"]], completed=event["index"])
+        self._say(f"{event['job']}: {text}" if len(self._tasks) > 1 else text)
 
     def _warning(self, event: dict[str, Any]) -> None:
         self._say(f"Warning: {event['message']}", style="yellow")
 
     def _error(self, event: dict[str, Any]) -> None:
-        self._progress.stop()
+        self._end(event)
         self._say(f"Error: {' '.join(part for part in (event['message'], event['hint']) if part)}", style="red")
 
     def _done(self, event: dict[str, Any]) -> None:
-        self._progress.stop()
+        self._end(event)
         self._say(f"Done: {event['painted']} painted, {event['kept']} kept, in {_duration(event['seconds'])}: {event['folder']}")
 
     def _cancelled(self, event: dict[str, Any]) -> None:
-        self._progress.stop()
+        self._end(event)
         self._say(
             f"Cancelled; {event['painted'] + event['kept']} of {event['total']} frames are done. Run it again with --resume to go on."
         )
+
+    def _end(self, event: dict[str, Any]) -> None:
+        """Take the bar of a job away, and with the last one what moves."""
+        if (task := self._tasks.pop(event["job"], None)) is not None:
+            self._progress.remove_task(task)
+        if not self._tasks or not event["job"]:
+            self._progress.stop()
 
     def _say(self, text: str, style: str = "") -> None:
         self._console.print(text, style=style, markup=False, soft_wrap=True)

@@ -27,7 +27,7 @@ from .start import Earlier, see, start_picture
 from .styles import StyleImage, Styles
 from .vgg import VGG, joined
 
-__all__ = ["Painted", "Painter"]
+__all__ = ["Painted", "Painter", "Painters"]
 
 Array = NDArray[np.float32]
 
@@ -166,6 +166,20 @@ class Painter:
             guided = guides(plane(part, self.plan.torch_device), grams)
             regions.append(Region({layer: StyleTarget(grams[layer], guide) for layer, guide in guided.items()}, float(part.mean())))
         return regions
+
+
+class Painters:
+    """The latest painter of a process that does one task after the other; one that is made of the same is taken again."""
+
+    def __init__(self) -> None:
+        self._latest: tuple[tuple[object, ...], Painter] | None = None
+
+    def get(self, made_of: tuple[object, ...], make: Callable[[], Painter]) -> Painter:
+        """The painter that is made of such things, which are compared; where it is another one, the latest is let go of first."""
+        if self._latest is None or self._latest[0] != made_of:
+            self._latest = None
+            self._latest = made_of, make()
+        return self._latest[1]
 
 
 def _enough(step: Step, masks: Sequence[Array], level: float | None) -> tuple[Callable[[Sequence[float]], bool] | None, int]:

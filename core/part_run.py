@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from itertools import pairwise
 from statistics import fmean
+from typing import Any
 
 from .content import Contents
 from .devices import configure
@@ -22,6 +23,7 @@ from .job import JOB_FILE, Job, JobError, load_job
 from .limits import brief
 from .memory import planned
 from .motion import EstimatedMotion
+from .painter import Painters
 from .part import Part
 from .passes import Step, memory, path, schedule
 from .run import Run, record_job, tidy
@@ -35,6 +37,8 @@ FINISHED = "finished.json"
 
 Place = tuple[int, int]
 """A pass and a frame, counted from 0."""
+_PATIENCE = 60.0
+"""Seconds."""
 
 
 class PartRun(Run):
@@ -43,9 +47,17 @@ class PartRun(Run):
     A result is let go of once everything that is made of it is done. So a result that is gone is done, too, if that holds for it.
     """
 
-    def __init__(self, job: Job, source: FrameSource, tell: Callable[..., None], cancel: threading.Event, part: Part) -> None:
+    def __init__(
+        self,
+        job: Job,
+        source: FrameSource,
+        tell: Callable[..., None],
+        cancel: threading.Event,
+        part: Part,
+        painters: Painters | None = None,
+    ) -> None:
         self._asked = job
-        super().__init__(_resuming(job, _recorded_plan(job)), source, tell, cancel)
+        super().__init__(_resuming(job, _recorded_plan(job)), source, tell, cancel, painters)
         self._part = part
         self._indices = frozenset(part.indices(job, source))
         self._todo: list[Step] = []
@@ -74,6 +86,14 @@ class PartRun(Run):
 
     def _close(self) -> None:
         """Other parts have not done theirs."""
+
+    def _write(self, step: Step, result: Any, seconds: float) -> None:
+        """A finished frame waits for its folder: one that is shared is away for moments."""
+        until = time.monotonic() + _PATIENCE
+        while not self._job.folder.is_dir() and time.monotonic() < until:
+            if self._cancel.wait(0.5):
+                break
+        super()._write(step, result, seconds)
 
     def _let_go(self, step: Step) -> None:
         self._done[_place(step)] = True

@@ -38,7 +38,7 @@ from .memory import next_smaller, planned
 from .motion import EstimatedMotion, GivenMotion, Motion, MotionFinder, along
 from .optimizer import Cancelled, Diverged, Progress
 from .pace import Pace
-from .painter import Painted, Painter
+from .painter import Painted, Painter, Painters
 from .passes import Step, memory, path, schedule
 from .pictures import resized, working_size
 from .settings import Settings
@@ -85,7 +85,16 @@ class Run:
     does not grow with the length of the shot.
     """
 
-    def __init__(self, job: Job, source: FrameSource, tell: Callable[..., None], cancel: threading.Event, smaller: int = 0) -> None:
+    def __init__(
+        self,
+        job: Job,
+        source: FrameSource,
+        tell: Callable[..., None],
+        cancel: threading.Event,
+        painters: Painters | None = None,
+        smaller: int = 0,
+    ) -> None:
+        self._painters = painters or Painters()
         self._job, self._source, self._tell, self._cancel = job, source, tell, cancel
         self._settings = job.resolved_settings()
         self._total, self._passes = len(source.numbers), self._settings.passes
@@ -449,7 +458,10 @@ class Run:
 
     @cached_property
     def _painter(self) -> Painter:
-        return Painter(self._settings, self._plan, weights.load(self._weights), self._styles, self._size)
+        def make() -> Painter:
+            return Painter(self._settings, self._plan, weights.load(self._weights), self._styles, self._size)
+
+        return self._painters.get((self._settings, self._plan, self._weights, self._style_digests, self._size), make)
 
     def _write(self, step: Step, result: _Result, seconds: float) -> None:
         painted, original = result.painted, result.original

@@ -16,6 +16,7 @@ from .frames import FrameError, FrameSource
 from .job import Job, JobError
 from .memory import OutOfMemory
 from .optimizer import Diverged
+from .painter import Painters
 from .part import Finish, Part
 from .part_run import FinishRun, FlowRun, PartRun
 from .run import Run
@@ -36,6 +37,7 @@ def run_job(
     log: str = "",
     part: Part | Finish | None = None,
     smaller: int = 0,
+    painters: Painters | None = None,
 ) -> int:
     """Paint the frames of a job that was checked, or do a part of its work, and tell `listener`.
 
@@ -47,6 +49,7 @@ def run_job(
         log: path of the log, named in errors.
         part: what of the job is to be done, checked too. None: all of it.
         smaller: of all of it, by how many plans less memory is to be taken than by the one that it would begin with.
+        painters: what is kept for the next part in this process.
     """
 
     def tell(event: str, **facts: Any) -> None:
@@ -57,7 +60,7 @@ def run_job(
         return status
 
     try:
-        return _run(job, source, tell, cancel, part, smaller).work()
+        return _run(job, source, tell, cancel, part, painters, smaller).work()
     except JobError as problem:
         return fail(problem.code, problem, problem.hint, 2)
     except OutOfMemory as problem:
@@ -85,15 +88,21 @@ def run_job(
 
 
 def _run(
-    job: Job, source: FrameSource, tell: Callable[..., None], cancel: threading.Event, part: Part | Finish | None, smaller: int
+    job: Job,
+    source: FrameSource,
+    tell: Callable[..., None],
+    cancel: threading.Event,
+    part: Part | Finish | None,
+    painters: Painters | None,
+    smaller: int,
 ) -> Run:
     match part:
         case None:
-            return Run(job, source, tell, cancel, smaller)
+            return Run(job, source, tell, cancel, painters, smaller)
         case Finish():
             return FinishRun(job, source, tell, cancel)
         case _:
-            return (FlowRun if part.flow_only else PartRun)(job, source, tell, cancel, part)
+            return (FlowRun if part.flow_only else PartRun)(job, source, tell, cancel, part, painters)
 
 
 def _reason(problem: OSError) -> str:

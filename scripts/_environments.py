@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["HOSTS", "ROOT", "Host", "SetupError", "engine", "farm", "find_python", "fitting_host", "host", "lint", "run", "tool"]
+__all__ = ["HOSTS", "ROOT", "Host", "SetupError", "engine", "farm", "find_python", "fitting_host", "host", "lint", "ray", "run", "tool"]
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".venv"
@@ -82,6 +82,12 @@ def lint() -> Path:
 def farm() -> Path:
     """The interpreter of the environment that holds the farms' own tools, which check and run what is written for them."""
     return _environment("farm", _first_python(ENGINE_PYTHONS, "The farms' tools"), ["requirements-farm.txt"])
+
+
+def ray() -> Path:
+    """The interpreter of the environment that holds Ray beside the engine."""
+    python = _first_python(ENGINE_PYTHONS, "Ray")
+    return _environment("ray", python, ["requirements-engine.txt", "requirements-ray.txt"], torch=True)
 
 
 def fitting_host() -> str:

@@ -258,3 +258,38 @@ def test_a_part_leaves_the_unfinished_files_of_others_alone_and_the_end_of_the_j
     assert run(job, part=Finish())[0] == 0
     assert not any(path.exists() for path in unfinished)
     assert (tmp_path / "out" / "cache" / FINISHED).is_file()
+
+
+def test_a_finished_frame_waits_for_a_folder_that_is_away(make, run):
+    job = make()
+    away = job.folder.with_name("away")
+    gone, saved = [], threading.Timer(1.0, lambda: away.rename(job.folder))
+
+    def listener(event):
+        if event["event"] == "iteration" and not gone:
+            gone.append(event["frame"])
+            job.folder.rename(away)
+            saved.start()
+
+    status, events = run(job, listener=listener, part=Part(1, 1))
+    assert (status, gone) == (0, [1])
+    assert [event["frame"] for event in events.of("frame_done")] == [1] and len(contents(job.folder)) == 1
+
+
+def test_parts_that_follow_one_another_load_the_network_once(make, weights, monkeypatch):
+    from core.painter import Painters
+    from core.weights import load
+    from core.worker import run_job
+
+    loaded, painters, job = [], Painters(), make()
+
+    def counted(which):
+        loaded.append(which)
+        return load(which)
+
+    monkeypatch.setattr("core.run.weights.load", counted)
+    for part in (Part(1, 2), Part(3, 4)):
+        with job.open_content() as source:
+            job.check(source, existing="resume")
+            assert run_job(job, source, lambda event: None, threading.Event(), part=part, painters=painters) == 0
+    assert len(loaded) == 1

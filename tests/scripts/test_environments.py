@@ -16,6 +16,12 @@ import core
 RUNNING = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
+def test_the_extra_for_ray_asks_for_what_its_requirements_do() -> None:
+    project = tomllib.loads((environments.ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    lines = (environments.ROOT / "requirements-ray.txt").read_text("utf-8").splitlines()
+    assert project["optional-dependencies"]["ray"] == [line for line in lines if not line.startswith("#")]
+
+
 def test_the_python_that_is_found_is_of_the_version_asked_for() -> None:
     found = environments.find_python(RUNNING)
     assert found is not None
