@@ -38,15 +38,14 @@ from core.fingerprint import ALGORITHM
 from core.flow import DIS, FlowError, estimator
 from core.frames import read_image
 from core.measures import Critic, Held, border_contrast, drift, end_point_error, long_range_error
-from core.settings import Settings, make_settings
+from core.settings import make_settings
 from core.weights import WeightsError
 
 Array = NDArray[np.float32]
 
-DEFAULT = Settings()
-ALONE = 120
-"""Iterations of a frame that starts from noise, which needs more than a later one for the same style; elsewhere the defaults hold."""
-FAST = {"iterations_first": 300, "iterations": 40}
+FIRST, LATER, ALONE = 180, 40, 120
+"""Iterations of a first frame, of a later one, and of one that starts from noise, which needs more for the same style."""
+FAST = {"iterations_first": 300, "iterations": 60}
 """The same under fast motion, where most of every frame is new."""
 FEW = 4
 """Frames of the rows whose frames do not depend on one another for long, and of the still scene's but one."""
@@ -56,7 +55,7 @@ _SECONDS = 3.5e-6
 SCALED = ("iterations_first", "iterations")
 
 # No scene has a cut; fast motion could be taken for one.
-_BASE: dict[str, Any] = {"cuts": "none"}
+_BASE: dict[str, Any] = {"cuts": "none", "iterations_first": FIRST, "iterations": LATER}
 _FREE = {**_BASE, "temporal_weight": 0.0}
 _NOISE = {**_FREE, "init": "random", "iterations_first": ALONE, "iterations": ALONE}
 
@@ -269,8 +268,7 @@ def findings(results: Results, scenes: Mapping[str, Scene], style: Path, estimat
 
 def _described() -> dict[str, str]:
     return {
-        "iterations": f"the defaults, {DEFAULT.iterations_first} for the first frame of a job and {DEFAULT.iterations} for each later one; "
-        f"{ALONE} for frames that start from noise",
+        "iterations": f"{FIRST} for the first frame of a job and {LATER} for each later one; {ALONE} for frames that start from noise",
         "fast motion": f"{FAST['iterations_first']} and {FAST['iterations']}, since most of every frame is new",
         "frames": f"12 of 256×144 a scene, 48 for the still one, 4 of 256×109 for alley_1; rows from noise have {FEW}, and the still "
         "scene's rows but the first too",

@@ -203,7 +203,7 @@ def test_every_row_has_a_cell_in_every_scene_where_it_can(style: Path, tmp_path:
     assert len(cells["full-dis", "still"].scene.numbers) == 48
     assert cells["long-term", "hidden"].settings["long_term"] == (1, 2, 4)
     trial = {(cell.row, cell.scene.name): cell for cell in quality.planned(scenes, style, tmp_path, 0.1)}
-    assert trial["full-dis", "pan"].settings["iterations_first"] == quality.DEFAULT.iterations_first // 10
+    assert trial["full-dis", "pan"].settings["iterations_first"] == quality.FIRST // 10
     assert trial["default", "alley_1"].settings["iterations_first"] == 30
 
 
