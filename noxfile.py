@@ -57,8 +57,7 @@ def core(session: nox.Session) -> None:
 @in_words
 def farm(session: nox.Session) -> None:
     """Jobs for farms, by the farms' own tools, and on a cluster of Ray."""
-    pythons = {"BRUSHFLOW_FARM_PYTHON": str(environments.farm()), "BRUSHFLOW_RAY_PYTHON": str(environments.ray())}
-    _pytest(session, environments.engine(), "farm", "tests/farm", **pythons)
+    _pytest(session, environments.engine(), "farm", "tests/farm", **_farms())
 
 
 @nox.session
@@ -74,8 +73,7 @@ def addon(session: nox.Session, blender: str) -> None:
 @in_words
 def end_to_end(session: nox.Session, blender: str) -> None:
     """From a strip to an EXR strip, headless, in one Blender."""
-    host = _host(session, blender)
-    _pytest(session, host, f"end_to_end-{blender}", "tests/end_to_end", BRUSHFLOW_FARM_PYTHON=str(environments.farm()))
+    _pytest(session, _host(session, blender), f"end_to_end-{blender}", "tests/end_to_end", **_farms())
 
 
 @nox.session
@@ -98,6 +96,11 @@ def torture(session: nox.Session) -> None:
 def gui(session: nox.Session) -> None:
     """The buttons, clicked in the window of a real Blender where there is one: BLENDER, or on the PATH."""
     _pytest(session, environments.engine(), "gui", "tests/gui")
+
+
+def _farms() -> dict[str, str]:
+    """The interpreters that have what farms run."""
+    return {"BRUSHFLOW_FARM_PYTHON": str(environments.farm()), "BRUSHFLOW_RAY_PYTHON": str(environments.ray())}
 
 
 def _host(session: nox.Session, blender: str) -> Path:
