@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from .graph import Task
 
-__all__ = ["Request", "drive", "endpoint"]
+__all__ = ["NOT_TAKEN", "Request", "drive"]
 
 _POLL = 0.25
 """Seconds between two looks at what has happened."""
@@ -27,6 +27,16 @@ _PATIENCE = 20.0
 """Seconds that the head of the cluster may be away."""
 _CRASHES = 5
 """How often a task is begun again whose worker has died."""
+
+NOT_TAKEN = (
+    "See that its version and Python are those of the engine, and that its token is named as on the head, by RAY_AUTH_MODE=token and "
+    "RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH."
+)
+"""What to do where a cluster answers, but no more."""
+
+
+class _Unheard(Exception):
+    """Nobody answers."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,7 @@ class Request:
     """Bytes; 0 where nothing is known."""
 
 
-def endpoint(address: str) -> tuple[str, int] | None:
+def _endpoint(address: str) -> tuple[str, int] | None:
     """Host and port of an address; None where it names no port, such as `auto`."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     return (host.strip("[]"), int(port)) if colon and port.isdecimal() else None
@@ -65,10 +75,8 @@ def drive(requests: Sequence[Request], address: str, pipe: Connection, log: str 
     variables = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE")}
     import ray
 
-    where = endpoint(address)
     try:
-        if where:
-            socket.create_connection(where, _ANSWER).close()
+        _call(address)
         ray.init(
             address, log_to_driver=False, logging_level="ERROR",
             runtime_env={"py_modules": [str(Path(__file__).parent)], "env_vars": variables},
@@ -180,14 +188,23 @@ class _Driver:
         return True
 
 
-def _watch_head(address: str) -> None:
-    """End this process where the head of the cluster takes no connection any more: Ray itself waits a minute, and takes its time to end."""
-    where, seen = endpoint(address), time.monotonic()
-    while where:
+def _call(address: str) -> None:
+    """See that somebody answers: Ray itself tries for minutes. Raises _Unheard."""
+    if where := _endpoint(address):
         try:
             socket.create_connection(where, _ANSWER).close()
+        except OSError as problem:
+            raise _Unheard from problem
+
+
+def _watch_head(address: str) -> None:
+    """End this process where the head of the cluster takes no connection any more: Ray itself waits a minute, and takes its time to end."""
+    seen = time.monotonic()
+    while True:
+        try:
+            _call(address)
             seen = time.monotonic()
-        except OSError:
+        except _Unheard:
             if time.monotonic() - seen > _PATIENCE:
                 os._exit(1)
         time.sleep(2)
@@ -195,13 +212,12 @@ def _watch_head(address: str) -> None:
 
 def _reason(problem: Exception, address: str) -> tuple[str, str]:
     """In a sentence, with what to do."""
-    if type(problem).__name__ == "AuthenticationError":
-        hint = "Name it as on the head: RAY_AUTH_MODE=token, with RAY_AUTH_TOKEN or the file that RAY_AUTH_TOKEN_PATH names."
-        return f"Ray at {address} asks for its token.", hint
-    if isinstance(problem, OSError):
-        if address == "auto":
-            return "No Ray runs on this machine.", "Start it with 'ray start --head', or name a cluster with --on ray:ADDRESS."
+    if isinstance(problem, _Unheard):
         return f"Ray does not answer at {address}.", "Start it there with 'ray start --head', and name its address and port."
+    if "Could not find any running Ray" in str(problem):
+        return "No Ray runs on this machine.", "Start it with 'ray start --head', or name a cluster with --on ray:ADDRESS."
+    if isinstance(problem, OSError) or type(problem).__name__ == "AuthenticationError":
+        return f"Ray at {address} does not take the connection.", NOT_TAKEN
     return f"Ray at {address} cannot be used: {_first(problem)}.", ""
 
 

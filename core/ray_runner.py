@@ -17,7 +17,7 @@ from .events import Listener
 from .graph import Task
 from .job import JobError, load_job
 from .merged import Merged
-from .ray_driver import Request, drive
+from .ray_driver import NOT_TAKEN, Request, drive
 
 __all__ = ["run_on_ray"]
 
@@ -79,8 +79,7 @@ def run_on_ray(
         if has_ended:
             return merged.end()
         if not is_connected and not is_asked:
-            hint = "See that its version and Python are those of the engine, and its token (RAY_AUTH_MODE, RAY_AUTH_TOKEN)."
-            raise JobError(f"Ray at {address} does not take the connection.", hint, "ray")
+            raise JobError(f"Ray at {address} does not take the connection.", NOT_TAKEN, "ray")
         if log.exists():
             logger.debug("%s", log.read_text("utf-8", "replace"))
     message = "The connection to Ray was lost, and with it what was in progress."

@@ -277,7 +277,7 @@ def test_the_head_is_killed_and_started_again_with_a_token(film, drive, head, ex
     assert told["code"] == "ray" and told["message"] == "The connection to Ray was lost, and with it what was in progress."
     assert film.frames().items() <= expected.items()
     head.start(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=TOKEN)
-    stranger = drive(RAY_AUTH_MODE="disabled")
+    stranger = drive(RAY_AUTH_MODE="disabled", RAY_gcs_server_request_timeout_seconds="5")  # of a minute
     assert stranger.end() == 2
     (told,) = stranger.events("error")
     assert "token" in told["message"] + told["hint"]
