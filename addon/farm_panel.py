@@ -103,7 +103,8 @@ class SEQUENCER_OT_brushflow_copy_command(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return _written(active_strip(context)) is not None
+        is_written = _written(active_strip(context)) is not None
+        return polled(cls, "" if is_written else rpt_("No job of this strip has been written for a farm; press Submit first."))
 
     def execute(self, context: bpy.types.Context) -> set[Any]:
         job = _written(active_strip(context))

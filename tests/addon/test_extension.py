@@ -26,6 +26,7 @@ def test_the_zip_holds_what_the_extension_needs_and_nothing_else(built: Path) ->
     wanted = {f"{folder}/{path.name}" for folder in ("addon", "core") for path in (ROOT / folder).glob("*.py")}
     wanted |= {f"addon/translations/{path.name}" for path in (ROOT / "addon" / "translations").glob("*.po")}
     wanted |= {"__init__.py", "blender_manifest.toml", "LICENSE", "NOTICE", "README.md", "requirements-engine.txt"}
+    wanted |= {"scripts/flamenco/brushflow.js"}
     assert {name for name in names if not name.endswith("/")} == wanted
 
 

@@ -85,7 +85,7 @@ def test_applying_one_is_one_step_of_undo(strip: Any) -> None:
     bpy.ops.ed.undo_push(message="Before")
     bpy.ops.sequencer.brushflow_preset("EXEC_DEFAULT", True, name="draft")
     scene = bpy.context.scene
-    assert scene.sequence_editor.strips["shot"].brushflow.iterations == 30
+    assert scene.sequence_editor.strips["shot"].brushflow.iterations == PRESETS["draft"].values["iterations"]
     bpy.ops.ed.undo()
     assert bpy.context.scene.sequence_editor.strips["shot"].brushflow.iterations == make_settings().iterations
 

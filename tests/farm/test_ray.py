@@ -25,6 +25,8 @@ PATIENCE = float(os.environ.get("BRUSHFLOW_RAY_PATIENCE", "120"))
 """Seconds that anything may take before a test gives up."""
 TOKEN = "0123456789abcdef0123456789abcdef"
 
+thorough = pytest.mark.skipif(os.environ.get("BRUSHFLOW_TORTURE") != "full", reason="takes minutes; the session torture runs it")
+
 
 @pytest.fixture(scope="module")
 def python() -> str:
@@ -67,7 +69,7 @@ class Head:
             f"--port={self._port}", "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={self._folder}",
         )  # fmt: skip
         # The folder's path begins that of sockets, which are short.
-        with (self._folder / "head.log").open("ab") as log:
+        with (self._folder / "head.log").open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **self.variables})
         wait_for(lambda: "Ray runtime started" in (self._folder / "head.log").read_text("utf-8"), self._process)
 
@@ -230,6 +232,7 @@ def test_two_workers_paint_the_frames_of_one_machine_and_tell_of_them_as_it_does
     assert [event["kept"] for event in again.events("done")] == [6, 6]
 
 
+@thorough
 def test_a_worker_that_is_killed_in_the_middle_of_a_shot_costs_its_frame_alone(film, drive, head, expected):
     driver = drive()
     driver.wait_for_frames(2)
@@ -255,6 +258,7 @@ def test_cancel_reaches_every_worker_and_nothing_that_is_finished_is_lost(film, 
     assert begun_twice(driver, again) <= 2
 
 
+@thorough
 def test_the_shared_folder_is_away_for_ten_seconds(film, drive, expected):
     driver = drive()
     driver.wait_for_frames(2)
@@ -268,6 +272,7 @@ def test_the_shared_folder_is_away_for_ten_seconds(film, drive, expected):
     assert begun_twice(driver) <= 2, "one for each worker"
 
 
+@thorough
 def test_the_head_is_killed_and_started_again_with_a_token(film, drive, head, expected):
     driver = drive()
     driver.wait_for_frames(2)
