@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -119,6 +122,8 @@ def _write(path: Path, spec: Any, pixels: NDArray[Any]) -> None:
             if not (output.close() and written):
                 raise OSError(output.geterror())
             if not _is_whole(partial):
+                if shutil.disk_usage(path.parent).free < pixels.nbytes:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 raise OSError("the disk has not kept all of it")
     except OSError as error:
         reason = error.strerror or reason_of(str(error))
