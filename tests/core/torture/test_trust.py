@@ -45,6 +45,16 @@ CALLS = {
     "yaml.load",
     "runpy.run_path",
 }
+ALLOWED = {
+    # A Flamenco Manager speaks plain HTTP in a studio's own network; nothing is sent there but by the button Submit.
+    "addon/farm.py": "names the address",
+    "addon/farm_preferences.py": "names the address",
+    "addon/flamenco.py": "names the address",
+    # Asks whether the cluster of Ray answers that the user has named.
+    "core/ray_driver.py": "imports socket",
+    # Looks for a free port for the cluster that it starts.
+    "scripts/farm_speed.py": "imports socket",
+}
 NEEDED = {"torch.load": ("weights_only", True), "np.load": ("allow_pickle", False), "numpy.load": ("allow_pickle", False)}
 
 
@@ -71,7 +81,13 @@ def forbidden(source: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_nothing_of_ours_unpickles_evaluates_opens_a_shell_or_listens(path: Path) -> None:
-    assert not list(forbidden(path.read_text("utf-8")))
+    allowed = ALLOWED.get(path.relative_to(ROOT).as_posix(), "nothing")
+    assert not [one for one in forbidden(path.read_text("utf-8")) if not one.startswith(allowed)]
+
+
+def test_what_is_allowed_somewhere_is_done_there() -> None:
+    for place, allowed in ALLOWED.items():
+        assert any(one.startswith(allowed) for one in forbidden((ROOT / place).read_text("utf-8")))
 
 
 @pytest.mark.parametrize(
