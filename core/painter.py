@@ -134,16 +134,18 @@ class Painter:
             lowest, highest = (torch.where(objective.free > 0, bound, picture) for bound in bounds)
             bounds = lowest, highest
         iterations = step.iterations if part is None or part.any() else 0
-        direction: LBFGS | Adam = Adam(weights.learning_rate)
-        if weights.optimizer == "lbfgs":
-            gradient_step = LBFGS.REPAINTING_STEP if step.is_repainted else LBFGS.GRADIENT_STEP
-            direction = LBFGS(max(min(self.plan.history, iterations - 1), 1), weights.learning_rate, gradient_step)
         stop = StopRule(iterations, weights.tolerance, weights.tolerance_interval, *_enough(step, masks, level))
-        result = minimize(objective, start, direction, stop, bounds=bounds, report=report, check=check)
+        result = minimize(objective, start, self._direction(step, weights, iterations), stop, bounds=bounds, report=report, check=check)
         rise = sum(result.terms) / max(sum(result.first_terms), 1.0)
         following = levels.following(level, result.terms, is_enough=result.is_enough, is_start=result.iterations <= 1)
         warped = array(seen[step.previous].warped) if step.previous in seen else None
         return Painted(array(result.image), result.iterations, Objective.losses(result.terms), array(start), warped, following, rise)
+
+    def _direction(self, step: Step, weights: Settings, iterations: int) -> LBFGS | Adam:
+        if weights.optimizer == "adam":
+            return Adam(weights.learning_rate)
+        gradient_step = LBFGS.REPAINTING_STEP if step.is_repainted else LBFGS.GRADIENT_STEP
+        return LBFGS(max(min(self.plan.history, iterations - 1), 1), weights.learning_rate, gradient_step)
 
     def _content_targets(self, picture: Tensor) -> dict[str, Tensor]:
         parts: dict[str, list[Tensor]] = {name: [] for name in self._content_layers}

@@ -57,7 +57,7 @@ def see(earlier: Mapping[int, Earlier], picture: Tensor, matte: Array | None = N
     for index, one in earlier.items():
         if one.flow is None or one.mask is None:
             continue
-        flow = torch.from_numpy(one.flow).to(picture.device).permute(2, 0, 1)[None]
+        flow = _flow(one.flow, picture)
         warped = torch.where(inside(flow), warp(tensor(one.result, picture.device), flow), picture)
         trusted = one.mask
         if matte is not None and one.matte is not None:
@@ -72,8 +72,12 @@ def brought(one: Earlier, picture: Tensor) -> Tensor:
     The temporal loss compares with what `see` gives, the paper's bilinear ω; this is what a frame is painted on.
     """
     assert one.flow is not None
-    flow = torch.from_numpy(one.flow).to(picture.device).permute(2, 0, 1)[None]
-    return torch.where(inside(flow), tensor(sharply_warped(one.result, one.flow), picture.device), picture)
+    return torch.where(inside(_flow(one.flow, picture)), tensor(sharply_warped(one.result, one.flow), picture.device), picture)
+
+
+def _flow(flow: Array, picture: Tensor) -> Tensor:
+    """(H, W, 2) to (1, 2, H, W) on the device of `picture`."""
+    return torch.from_numpy(flow).to(picture.device).permute(2, 0, 1)[None]
 
 
 def start_picture(

@@ -65,8 +65,7 @@ def sharply_warped(picture: Array, flow: Array) -> Array:
     Returns (H, W, 3) in 0..1.
     """
     height, width = flow.shape[:2]
-    x = np.arange(width, dtype=np.float32) + flow[..., 0]
-    y = np.arange(height, dtype=np.float32)[:, np.newaxis] + flow[..., 1]
+    x, y = (one[0].numpy() for one in _targets(torch.from_numpy(flow).permute(2, 0, 1)[None]))
     # Far beyond the border everything is its last pixel, while coordinates have 16 bits.
     x, y = (np.clip(np.nan_to_num(one), -size, 2 * size) for one, size in ((x, width), (y, height)))
     moved = cv2.remap(picture, x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)

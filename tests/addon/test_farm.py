@@ -41,13 +41,6 @@ def engine(extension: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 
 @pytest.fixture
-def strip(project: Path, image_strip: Callable[..., Any], painting: Path) -> Any:
-    strip = image_strip()
-    strip.brushflow.styles.add().path = str(painting)
-    return strip
-
-
-@pytest.fixture
 def submit(scene: Any, strip: Any) -> Callable[..., Any]:
     """Hands the strip to a farm, and gives its job."""
     from bl_ext.user_default.brushflow.addon import farm, worker

@@ -108,13 +108,6 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRUSHFLOW_ENGINE_PYTHON", sys.executable)
 
 
-@pytest.fixture
-def strip(project: Path, painting: Path, image_strip: MakeStrip) -> Any:
-    strip = image_strip()
-    strip.brushflow.styles.add().path = str(painting)
-    return strip
-
-
 def test_without_a_strip_it_says_what_to_select(draw: Callable[[], str]) -> None:
     assert draw() == "Select a strip to paint."
 

@@ -28,13 +28,6 @@ def worker(extension: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture
-def strip(project: Path, image_strip: Callable[..., Any], painting: Path) -> Any:
-    strip = image_strip()
-    strip.brushflow.styles.add().path = str(painting)
-    return strip
-
-
-@pytest.fixture
 def new_job(worker: Any, scene: Any, strip: Any) -> Callable[[], Any]:
     from bl_ext.user_default.brushflow.addon.order import take
 

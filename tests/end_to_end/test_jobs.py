@@ -20,17 +20,6 @@ pytestmark = pytest.mark.usefixtures("weights")
 
 
 @pytest.fixture
-def worker(engine_python: str, monkeypatch: pytest.MonkeyPatch, extension: None) -> Any:
-    from bl_ext.user_default.brushflow.addon import worker
-
-    monkeypatch.setenv("BRUSHFLOW_ENGINE_PYTHON", engine_python)
-    yield worker
-    for job in worker.JOBS:
-        job.abandon()
-    worker.JOBS.clear()
-
-
-@pytest.fixture
 def new_job(worker: Any, project: Path, scene: Any, image_strip: Callable[..., Any], painting: Path) -> Callable[..., Any]:
     """A job on a new strip."""
     from bl_ext.user_default.brushflow.addon.order import take

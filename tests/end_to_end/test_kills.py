@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +24,6 @@ pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="this system does not tell the arguments of its processes"),
 ]
 QUICK = {"iterations_first": 12, "iterations": 12, "tolerance": 0.0, "device": "cpu"}
-
-
-@pytest.fixture
-def worker(engine_python: str, monkeypatch: pytest.MonkeyPatch, extension: None) -> Iterator[Any]:
-    from bl_ext.user_default.brushflow.addon import worker
-
-    monkeypatch.setenv("BRUSHFLOW_ENGINE_PYTHON", engine_python)
-    yield worker
-    for job in worker.JOBS:
-        job.abandon()
-    worker.JOBS.clear()
 
 
 @pytest.fixture
