@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 WIDTH, HEIGHT = 48, 40
-QUICK = {"iterations_first": 12, "iterations": 8, "device": "cpu", "cuts": "none"}
+QUICK = {"iterations_first": 6, "iterations": 4, "device": "cpu", "cuts": "none"}
 
 
 def textured(width: int, height: int, seed: int = 0) -> np.ndarray:

@@ -189,7 +189,7 @@ def test_the_command_prints_tasks_that_programs_can_read_without_torch(written):
     assert made[3] == {
         "id": "shot:pass2:1-4", "job": str(place), "kind": "paint", "first": 1, "last": 4, "pass_number": 2, "gpu": "no",
         "command": ["run", str(place), "--only=1-4", "--pass=2"], "needs": ["shot:pass1:1-4", "shot:pass2:5-8"],
-        "weight": pytest.approx(4 * 8 * 48 * 40 / 1e6, abs=1e-4),
+        "weight": pytest.approx(4 * 4 * 48 * 40 / 1e6, abs=1e-4),
     }  # fmt: skip
 
 

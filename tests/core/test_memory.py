@@ -15,7 +15,7 @@ from core.devices import Plan
 from core.memory import OutOfMemory, Work, fitting, free_memory, needed, next_smaller, planned
 from core.settings import PRESETS, Settings, SettingsError, make_settings
 
-QUICK = {"iterations_first": 12, "iterations": 8}  # of the job that `make` makes
+QUICK = {"iterations_first": 6, "iterations": 4}  # of the job that `make` makes
 FOUR_K = (3840, 2160)
 
 sizes = st.tuples(st.integers(16, 8192), st.integers(16, 8192))

@@ -36,7 +36,7 @@ def test_held_drawings_are_painted_once(make, run, still, tmp_path):
     _, events = run(make(still()))
     first, *later = painted(tmp_path / "out")
     assert all(np.array_equal(first, picture) for picture in later)
-    assert [event["iterations"] for event in events.of("frame_done")] == [12, 1, 1, 1]
+    assert [event["iterations"] for event in events.of("frame_done")] == [6, 1, 1, 1]
 
 
 def test_grain_does_not_make_the_look_wander(make, run, still, tmp_path):
@@ -49,12 +49,12 @@ def test_grain_does_not_make_the_look_wander(make, run, still, tmp_path):
 
 def test_a_tolerance_of_zero_takes_all_iterations(make, run, still, tmp_path):
     _, events = run(make(still(), tolerance=0))
-    assert [event["iterations"] for event in events.of("frame_done")] == [12, 8, 8, 8]
+    assert [event["iterations"] for event in events.of("frame_done")] == [6, 4, 4, 4]
 
 
 def test_other_weights_are_painted_even_where_nothing_moves(make, run, still, tmp_path):
     _, events = run(make(still(), per_frame={"style_weight": [100, 100, 200, 200]}))
-    assert [event["iterations"] for event in events.of("frame_done")] == [12, 1, 8, 1]
+    assert [event["iterations"] for event in events.of("frame_done")] == [6, 1, 4, 1]
 
 
 def test_a_resumed_still_shot_is_held_to_the_same_level(make, run, still, tmp_path):

@@ -74,13 +74,14 @@ def reference(loaded: dict[str, torch.Tensor], shot: Shot, style: np.ndarray) ->
 # Everything
 
 
-def test_both_engines_are_measured_on_the_same_frames_and_the_trajectory_is_kept(shot: Shot, painting: Path, tmp_path: Path) -> None:
+def test_both_engines_are_measured_on_the_same_frames_and_the_trajectory_is_kept(painting: Path, tmp_path: Path) -> None:
+    shot = Shot("texture", frames(2))
     found = speed.measure([shot], shot.frames, painting, "cpu", TINY, tmp_path / "cache")
-    assert [one.frame for one in found.whole] == [1, 2, 3]
-    assert [one.reference_evaluations for one in found.whole] == [24, 12, 12]
+    assert [one.frame for one in found.whole] == [1, 2]
+    assert [one.reference_evaluations for one in found.whole] == [24, 12]
     assert all(0 < one.seconds.low <= one.seconds.median <= one.seconds.high for one in found.whole)
     assert {(one.frame, one.factor, one.delivered) for one in found.races} == {
-        (frame, factor, delivered) for frame in (1, 2, 3) for factor in FACTORS for delivered in (True, False)
+        (frame, factor, delivered) for frame in (1, 2) for factor in FACTORS for delivered in (True, False)
     }
     assert any(one.seconds for one in found.races)
     assert all(one.reference_evaluations <= 24 for one in found.races)
@@ -95,8 +96,8 @@ def test_both_engines_are_measured_on_the_same_frames_and_the_trajectory_is_kept
             "peak_memory_bytes", "outside_optimizer_ms_per_frame"} < values.keys()  # fmt: skip
     assert values["equal_loss_speedup"].keys() == {"1.05", "1.01", "1.003"}
     text = markdown(found)
-    assert "texture, 48×32, frame 3" in text and "cut after 24 evaluations of the first frame and 12" in text
-    assert len(list((tmp_path / "cache").glob("*.npz"))) == 3
+    assert "texture, 48×32, frame 2" in text and "cut after 24 evaluations of the first frame and 12" in text
+    assert len(list((tmp_path / "cache").glob("*.npz"))) == 2
 
 
 def test_frames_a_second_are_held_against_the_floor_by_the_same_code_as_on_a_gpu(shot: Shot, painting: Path) -> None:
