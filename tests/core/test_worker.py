@@ -179,8 +179,8 @@ def test_the_header_tells_fingerprint_and_losses_and_no_clock_host_or_path(make,
 
 def test_the_temporal_loss_holds_a_moving_shot_together(make, run, tmp_path):
     """The texture moves by one pixel: what was painted must move with it."""
-    run(make(folder="held", iterations_first=100, iterations=50))
-    run(make(folder="free", temporal_weight=0, init="random", iterations_first=150, iterations=150))
+    run(make(folder="held", iterations_first=60, iterations=30))
+    run(make(folder="free", temporal_weight=0, init="random", iterations_first=60, iterations=60))
 
     def flicker(folder):
         frames = display(tmp_path / folder)
@@ -302,7 +302,7 @@ def test_the_style_blend_can_change_from_frame_to_frame(make, run, painting, sho
     other = str(tmp_path / "other.png")
     cv2.imwrite(other, 255 - cv2.imread(painting))
     both = [{"path": painting, "weight": 1}, {"path": other, "weight": 0}]
-    more = {"content_weight": 0, "temporal_weight": 0, "init": "content", "iterations": 60, "iterations_first": 60}
+    more = {"content_weight": 0, "temporal_weight": 0, "init": "content", "iterations": 12, "iterations_first": 12}
     run(make(styles=both, per_frame={"style_blend": [0, 0, 1, 1]}, **more))
     run(make(styles=[{"path": painting}], folder="one", **more))
     run(make(styles=[{"path": other}], folder="other", **more))
