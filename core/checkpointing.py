@@ -88,8 +88,27 @@ class Recomputed(torch.autograd.Function):
                     ends.append((features, gradient.mul_(factors[index].to(gradient.dtype))))
             if ends:
                 tensors, pulls = zip(*ends, strict=True)
-                total[:, :, strip.outer] += torch.autograd.grad(tensors, part, pulls)[0]
+                with torch.enable_grad():
+                    pulled = _Pulled.apply(pulls, *tensors)
+                total[:, :, strip.outer] += torch.autograd.grad(pulled, part)[0]
         return total, None, None, None, None
+
+
+class _Pulled(torch.autograd.Function):
+    """From tensors to a number whose way back hands each of them the gradient in `pulls` that is its own.
+
+    `torch.autograd.grad` takes gradients, too, but loads a library of symbolic mathematics to compare their shapes: with the first plan
+    that computes anything again, when memory has just run out.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, pulls: Sequence[Tensor], *tensors: Tensor) -> Tensor:
+        ctx.pulls = pulls
+        return tensors[0].new_zeros(())
+
+    @staticmethod
+    def backward(ctx: Any, *_: Tensor) -> tuple[Tensor | None, ...]:
+        return None, *ctx.pulls
 
 
 def normalized(factor: Tensor, norm: Tensor) -> Tensor:

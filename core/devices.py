@@ -117,7 +117,9 @@ def configure(plan: Plan) -> None:
     torch.set_num_threads(plan.threads)
     if plan.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(plan.deterministic)
+    # Asked for, even to stay as it is, it loads PyTorch's compiler, which takes longer than PyTorch itself.
+    if torch.are_deterministic_algorithms_enabled() != plan.deterministic:
+        torch.use_deterministic_algorithms(plan.deterministic)
     torch.backends.cudnn.benchmark = not plan.deterministic
     torch.backends.cudnn.allow_tf32 = False  # the precision float32 means what it says
 

@@ -17,7 +17,7 @@ import OpenImageIO as oiio  # noqa: N813
 from numpy.typing import NDArray
 
 from .color import HALF_MAXIMUM
-from .files import atomic
+from .files import atomic, is_full
 from .images import decode_image, open_image
 from .limits import names_in_text
 from .pixels import LINEAR, FrameError, reason_of
@@ -119,12 +119,14 @@ def _write(path: Path, spec: Any, pixels: NDArray[Any]) -> None:
             if output is None or not output.open(str(partial), spec):
                 raise OSError(output.geterror() if output else oiio.geterror())
             written = output.write_image(np.ascontiguousarray(pixels))
-            if not (output.close() and written):
-                raise OSError(output.geterror())
-            if not _is_whole(partial):
+            is_closed = output.close()
+            if not (is_closed and written and _is_whole(partial)):
+                # The library says of a full disk what it has failed to do, or nothing at all.
                 if shutil.disk_usage(path.parent).free < pixels.nbytes:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                raise OSError("the disk has not kept all of it")
+                raise OSError(output.geterror() or "the disk has not kept all of it")
     except OSError as error:
+        if is_full(error):
+            raise FrameError(f"{path} cannot be written: there is no space left on its disk.") from error
         reason = error.strerror or reason_of(str(error))
         raise FrameError(f"{path} cannot be written: {reason}; check the folder, its permissions and the space left.") from error

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["PARTIAL", "atomic", "remove_partial", "write_json"]
+__all__ = ["PARTIAL", "atomic", "is_full", "remove_partial", "write_json"]
 
 PARTIAL = ".brushflow-partial"
 """Part of the name of every unfinished file."""
@@ -54,6 +55,11 @@ def remove_partial(folder: Path) -> None:
     """Delete what an interrupted process left in `folder`."""
     for leftover in folder.glob(f".*{PARTIAL}*"):
         leftover.unlink(missing_ok=True)
+
+
+def is_full(problem: OSError) -> bool:
+    """Whether a file was not written because its disk, or the user's share of it, is full."""
+    return problem.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 def _name(partial: Path, path: Path) -> None:

@@ -173,12 +173,22 @@ class Output(_Strict):
     """What becomes of frames that are there: refuse the job, keep those that fit and paint the others, or paint all anew."""
 
 
+_COUNTS: Mapping[str, tuple[int, int]] = {
+    "threads": (1, int(spec("threads").maximum)),
+    "history": (1, int(spec("history").maximum)),
+    "checkpointing": (0, 5),
+    "strip_rows": (0, 1 << 16),
+}
+"""Whole numbers of a plan, with the least and the most that they may be."""
+
+
 def _usable(plan: dict[str, Any]) -> dict[str, Any]:
-    threads, most = plan.get("threads", 1), int(spec("threads").maximum)
     if not isinstance(plan.get("device", ""), str) or plan.get("precision", "float32") not in ("float32", "bfloat16"):
         raise ValueError("device names one, and precision is float32 or bfloat16")
-    if not isinstance(threads, int) or not 1 <= threads <= most:
-        raise ValueError(f"threads is a whole number from 1 to {most}")
+    for name, (least, most) in _COUNTS.items():
+        count = plan.get(name, least)
+        if type(count) is not int or not least <= count <= most:
+            raise ValueError(f"{name} is a whole number from {least} to {most}")
     return plan
 
 

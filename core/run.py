@@ -42,7 +42,7 @@ from .painter import Painted, Painter, Painters
 from .passes import Step, memory, path, schedule
 from .pictures import resized, working_size
 from .settings import Settings
-from .shortage import has_run_short, is_shortage, let_go
+from .shortage import Successors, has_run_short, is_shortage, let_go
 from .start import Earlier
 from .state import State
 from .styles import StyleImage
@@ -121,6 +121,7 @@ class Run:
         job, begun = self._job, time.monotonic()
         self._prepare()
         with ExitStack() as stack:
+            self._successors = stack.enter_context(closing(Successors()))
             self._ahead = stack.enter_context(ThreadPoolExecutor(1, "ahead"))
             writer = stack.enter_context(ThreadPoolExecutor(1, "write"))
             for thread in (self._ahead, writer):  # which begin while there is surely memory for them
@@ -355,12 +356,13 @@ class Run:
         """What painting a step brought, and in how many seconds; None where the result that is there stays."""
         while True:
             try:
-                return None if self._keep(step) else self._paint(step)
+                return None if self._keep(step) else self._successors.do(self._paint, step)
             except Exception as problem:
                 if not is_shortage(problem):
                     raise
                 logger.warning("frame %d: %s", self._contents.number(step.index), problem)
                 let_go(problem)
+            self._successors.take_over()
             self._step_down(step)
 
     def _step_down(self, step: Step) -> None:
@@ -369,7 +371,7 @@ class Run:
         record_job(self._job, self._plan)
         logger.warning("the plan is now %s", self._plan)
         if "_painter" in self.__dict__:  # where it found the memory to be made
-            self._painter.go_on_by(self._plan)
+            self._successors.do(self._painter.go_on_by, self._plan)
         number = self._contents.number(step.index)
         self._tell(
             "warning", code="memory", plan=self._plan.as_dict(),

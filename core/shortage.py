@@ -9,16 +9,18 @@ import errno
 import gc
 import logging
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-__all__ = ["has_run_short", "is_shortage", "let_go"]
+__all__ = ["Successors", "has_run_short", "is_shortage", "let_go"]
 
 logger = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 _WORDS = (
     "out of memory", "not enough memory", "can't allocate memory", "defaultcpuallocator", "insufficient memory", "failed to allocate",
@@ -54,6 +56,36 @@ def let_go(problem: BaseException) -> None:
     if torch.accelerator.is_available():
         torch.accelerator.empty_cache()
     _trim()
+
+
+class Successors:
+    """Does what is asked for in the thread that asks, and after a shortage in a new one.
+
+    oneDNN compiles loops when they are first needed. Where memory did not suffice for one, it says so of every other that the same thread
+    needs, whatever has been given back since.
+    """
+
+    def __init__(self) -> None:
+        self._latest: ThreadPoolExecutor | None = None
+
+    def do(self, work: Callable[..., Answer], *arguments: Any) -> Answer:
+        return work(*arguments) if self._latest is None else self._latest.submit(work, *arguments).result()
+
+    def take_over(self) -> None:
+        """Go on in a new thread, if there is memory for one; what a way back that failed has left in the former goes with that."""
+        successor = ThreadPoolExecutor(1, "successor")
+        try:
+            successor.submit(torch.set_num_threads, torch.get_num_threads()).result()
+        except RuntimeError as problem:
+            logger.warning("%s", problem)
+            return
+        self.close()
+        self._latest = successor
+        _trim()
+
+    def close(self) -> None:
+        if self._latest is not None:
+            self._latest.shutdown()
 
 
 def _chain(problem: BaseException) -> Iterator[BaseException]:

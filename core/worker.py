@@ -7,10 +7,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from .devices import DeviceError
 from .events import Listener
+from .files import is_full
 from .flow import FlowError
 from .frames import FrameError, FrameSource
 from .job import Job, JobError
@@ -26,6 +28,8 @@ from .weights import WeightsError
 __all__ = ["run_job"]
 
 logger = logging.getLogger(__name__)
+
+_MENDED = "Finished frames are kept; once this is mended, the same job goes on from them."
 
 
 def run_job(
@@ -70,15 +74,15 @@ def run_job(
     except WeightsError as problem:
         return fail("weights", problem, "", 1)
     except FrameError as problem:
-        return fail("frame", problem, "Finished frames are kept; resume once this is mended.", 1)
+        return fail("frame", problem, _MENDED, 1)
     except FlowError as problem:
         return fail("flow", problem, "", 1)
     except Diverged as problem:
         return fail("diverged", problem, "Lower learning_rate, or set precision to float32.", 1)
     except OSError as problem:
         logger.exception("the job failed")
-        failure = OSError(f"A file could not be read or written: {_reason(problem)}.")
-        return fail("disk", failure, "Finished frames are kept; resume once this is mended.", 1)
+        message, hint = _in_words(problem)
+        return fail("disk", OSError(message), hint, 1)
     except Exception as problem:
         logger.exception("the job failed")
         if is_shortage(problem):
@@ -105,7 +109,15 @@ def _run(
             return (FlowRun if part.flow_only else PartRun)(job, source, tell, cancel, part, painters)
 
 
-def _reason(problem: OSError) -> str:
-    if problem.strerror is None:
-        return str(problem)
-    return problem.strerror.lower() + (f" ({problem.filename})" if problem.filename else "")
+def _in_words(problem: OSError) -> tuple[str, str]:
+    """What has become of a file, in a sentence, and what helps."""
+    if isinstance(problem, FileNotFoundError) and isinstance(problem.filename, (str, Path)):
+        gone = [folder for folder in Path(problem.filename).parents if not folder.is_dir()]
+        if gone:
+            return f"The folder {gone[-1]} is not there any more.", "Bring it back, or begin the job again: what is gone is painted anew."
+    reason = str(problem)
+    if is_full(problem):
+        reason = "there is no space left on its disk"
+    elif problem.strerror is not None:
+        reason = problem.strerror.lower() + (f" ({problem.filename})" if problem.filename else "")
+    return f"A file could not be read or written: {reason}.", _MENDED

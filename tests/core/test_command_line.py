@@ -199,10 +199,12 @@ def start(job, *more):
 
 
 @pytest.fixture
-def long_job(weights, shot, painting, tmp_path):
-    line = stylize(shot(4), painting, tmp_path / "out", "--set", "iterations=100000", "--set", "tolerance=0", "--dry-run")
-    assert engine(*line).returncode == 0
-    return tmp_path / "out" / "job.json"
+def long_job(weights, make, tmp_path):
+    """Its second frame is never finished."""
+    (tmp_path / "out").mkdir()
+    path = tmp_path / "out" / "job.json"
+    path.write_text(json.dumps(make(existing="resume", iterations=100_000, tolerance=0).as_json()), "utf-8")
+    return path
 
 
 def until(process, name):

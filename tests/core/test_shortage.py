@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.shortage import has_run_short, is_shortage, let_go
+from core.shortage import Successors, has_run_short, is_shortage, let_go
 
 
 def unpayable():
@@ -141,3 +141,23 @@ def test_letting_go_works_in_any_thread():
     thread.start()
     thread.join()
     assert not failures
+
+
+def test_work_is_done_by_the_thread_that_asks_until_a_successor_takes_over():
+    successors, did = Successors(), []
+    for _ in range(3):
+        did.append((successors.do(threading.current_thread), successors.do(torch.get_num_threads)))
+        successors.take_over()
+    successors.close()
+    threads, counts = zip(*did, strict=True)
+    assert threads[0] is threading.current_thread() and len({*threads}) == 3
+    assert {*counts} == {torch.get_num_threads()}
+    assert not any(thread.is_alive() for thread in threads[1:])
+
+
+def test_what_goes_wrong_with_a_successor_is_told_to_who_asked():
+    successors = Successors()
+    successors.take_over()
+    with pytest.raises(MemoryError):
+        successors.do(bytearray, unpayable())
+    successors.close()

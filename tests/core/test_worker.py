@@ -179,8 +179,8 @@ def test_the_header_tells_fingerprint_and_losses_and_no_clock_host_or_path(make,
 
 def test_the_temporal_loss_holds_a_moving_shot_together(make, run, tmp_path):
     """The texture moves by one pixel: what was painted must move with it."""
-    run(make(folder="held", iterations_first=60, iterations=20))
-    run(make(folder="free", temporal_weight=0, init="random", iterations_first=80, iterations=80))
+    run(make(folder="held", iterations_first=60, iterations=30))
+    run(make(folder="free", temporal_weight=0, init="random", iterations_first=60, iterations=60))
 
     def flicker(folder):
         frames = display(tmp_path / folder)

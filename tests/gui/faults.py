@@ -42,13 +42,22 @@ def stylize(window: Window) -> None:
     window.do("rest")
 
 
+def end(window: Window, state: str) -> None:
+    """Wait until the job has ended so and Blender has said it, too; its own message, which says the same, is put away."""
+    window.wait_for("worker.JOBS and worker.JOBS[-1].ended")
+    ended = window.ask("(worker.JOBS[-1].state, worker.JOBS[-1].progress.message)")
+    assert ended[0] == state, ended
+    # The message comes when the operator that shows it has gone.
+    window.wait_for("not any('brushflow' in one.bl_idname for each in bpy.context.window_manager.windows for one in each.modal_operators)")
+    window.do("rest")
+    window.key("ESC")
+
+
 def finish(stage: Stage, name: str) -> None:
-    """Wait for the end of the job, take the picture, and see what Copy Report copies."""
+    """Wait for the failure of the job, take the picture, and see what Copy Report copies."""
     window = stage.window
-    window.wait_for("worker.JOBS[-1].ended")
-    assert window.ask("worker.JOBS[-1].state") == "failed", window.ask("worker.JOBS[-1].state")
+    end(window, "failed")
     message = window.ask("worker.JOBS[-1].progress.message")
-    window.key("ESC")  # Blender's own message, which says the same
     stage.camera.shoot(name, "SEQUENCE_EDITOR")
     window.run("bpy.context.window_manager.clipboard = ''")
     window.click("sequencer.brushflow_job_report(")
@@ -110,16 +119,21 @@ def disk_full(stage: Stage) -> None:
     disk.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)], check=True)
     try:
-        give(stage.window, output="//disk/")
+        give(stage.window, output="//disk/", iterations_first=10, iterations=5)
         stylize(stage.window)
         finish(stage, "disk_full")
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
-def _kill(window: Window) -> None:
-    """End the engine as the system does that has run out of memory, in the middle of the second frame."""
+def in_second_frame(window: Window) -> None:
+    """Wait until the second frame is being painted."""
     window.wait_for("worker.JOBS[-1].ended or worker.JOBS[-1].progress.index >= 2 and worker.JOBS[-1].progress.iteration > 0")
+    assert not window.ask("worker.JOBS[-1].ended"), window.ask("worker.JOBS[-1].progress.message")
+
+
+def kill(window: Window) -> None:
+    """End the engine as the system does that has run out of memory."""
     os.kill(window.ask("worker.JOBS[-1]._process.number"), signal.SIGKILL)
 
 
@@ -129,10 +143,12 @@ def engine_killed(stage: Stage) -> None:
     begin(stage)
     give(window, iterations_first=5, iterations=2000, tolerance=0.0)
     stylize(window)
-    _kill(window)
-    window.wait_for("worker.JOBS[-1].progress.warnings and worker.JOBS[-1].progress.index >= 2")
+    in_second_frame(window)
+    kill(window)
+    window.wait_for("worker.JOBS[-1].progress.warnings")
+    in_second_frame(window)
     stage.camera.shoot("engine_killed_once", "SEQUENCE_EDITOR")
-    _kill(window)
+    kill(window)
     finish(stage, "engine_killed_twice")
 
 
@@ -152,9 +168,10 @@ def diverged(stage: Stage) -> None:
     begin(stage)
     give(window, learning_rate=100.0, frame_range="CUSTOM", frame_start=1, frame_end=2)
     stylize(window)
-    window.wait_for("worker.JOBS[-1].ended")
-    stage.camera.shoot("diverged", "SEQUENCE_EDITOR")
+    end(window, "done")
     assert window.ask("len(worker.JOBS[-1].progress.warnings)"), "the optimizer has not diverged"
+    window.run("scene.frame_current = 1")  # which is painted
+    stage.camera.shoot("diverged", "SEQUENCE_EDITOR")
 
 
 FAULTS: dict[str, Callable[[Stage], None]] = {

@@ -354,14 +354,14 @@ def parser(description: str, output: Path, chapters: list[str]) -> argparse.Argu
 
 
 def provide(asked: argparse.Namespace) -> None:
-    """The film and the paintings in the folder to work in, where they are not there yet."""
+    """The film and the paintings in the folder to work in, anew, for pictures that were interrupted may have left them changed."""
     asked.output.mkdir(parents=True, exist_ok=True)
     film = asked.home / "lighthouse"
-    if not film.is_dir():
-        shutil.copytree(asked.material / "footage", film / "footage")
-        (film / "paintings").mkdir()
+    shutil.copytree(asked.material / "footage", film / "footage", dirs_exist_ok=True)
+    (film / "paintings").mkdir(exist_ok=True)
+    if any(not (film / "paintings" / f"{name}.png").is_file() for name in paintings.PAINTINGS):
         paintings.paint(film / "paintings")
-        shutil.copy(asked.material / "painting.png", film / "paintings" / "starry_bay.png")
+    shutil.copy(asked.material / "painting.png", film / "paintings" / "starry_bay.png")
 
 
 def main() -> None:

@@ -22,22 +22,35 @@ from tests.faults import running
 pytestmark = pytest.mark.usefixtures("weights")
 
 
-def undisturbed(folder: Path, **settings: object) -> tuple[dict[str, bytes], float]:
-    """The frames of a job that nothing happens to, and the seconds that it takes."""
-    job = write_job(folder, **settings)  # type: ignore[arg-type]
-    assert Engine(job).wait() == 0  # what a process does the first time takes longer
-    shutil.rmtree(folder / "out")
+@pytest.fixture(scope="module")
+def warm(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The first run of all takes longer."""
+    assert Engine(write_job(tmp_path_factory.mktemp("warm"), frames=1)).wait() == 0
+
+
+@pytest.fixture(scope="module", params=[1, 3], ids=["single pass", "multi-pass"])
+def passes(request: pytest.FixtureRequest) -> int:
+    count: int = request.param
+    return count
+
+
+@pytest.fixture(scope="module")
+def undisturbed(passes: int, warm: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], float]:
+    """The frames of the job that nothing happens to, and the seconds that it takes."""
+    job = write_job(tmp_path_factory.mktemp("whole"), passes=passes)
     begun = time.monotonic()
     assert Engine(job).wait() == 0
-    frames = dict(painted(folder / "out"))
+    seconds = time.monotonic() - begun
+    frames = dict(painted(job.parent / "out"))
     assert len(frames) == 5
-    return frames, time.monotonic() - begun
+    return frames, seconds
 
 
-@pytest.mark.parametrize("passes", [1, 3])
-def test_killed_at_random_moments_a_job_loses_nothing(passes: int, tmp_path: Path, is_full: bool, record: Callable[..., None]) -> None:
-    whole, seconds = undisturbed(tmp_path / "whole", passes=passes)
-    job, out = write_job(tmp_path / "killed", passes=passes), tmp_path / "killed" / "out"
+def test_killed_at_random_moments_a_job_loses_nothing(
+    passes: int, undisturbed: tuple[dict[str, bytes], float], tmp_path: Path, is_full: bool, record: Callable[..., None]
+) -> None:
+    whole, seconds = undisturbed
+    job, out = write_job(tmp_path, passes=passes), tmp_path / "out"
     moments, kills = random.Random(passes), 0
     finished: set[tuple[int, int]] = set()
     lost = 0
@@ -65,17 +78,14 @@ def test_killed_at_random_moments_a_job_loses_nothing(passes: int, tmp_path: Pat
     assert painted(out) == whole
     assert not leftovers(tmp_path)
     what = "multi-pass" if passes > 1 else "single pass"
-    record(
-        f"engine killed at random moments ({what})", "nothing on the command line; the same command goes on", times=kills
-    )
+    record(f"engine killed at random moments ({what})", "nothing on the command line; the same command goes on", times=kills)
 
 
-@pytest.mark.parametrize("passes", [1, 3])
 def test_power_that_goes_between_writing_and_renaming_leaves_old_or_new(
-    passes: int, tmp_path: Path, is_full: bool, record: Callable[..., None]
+    passes: int, undisturbed: tuple[dict[str, bytes], float], tmp_path: Path, is_full: bool, record: Callable[..., None]
 ) -> None:
-    whole, _ = undisturbed(tmp_path / "whole", passes=passes)
-    job, out = write_job(tmp_path / "cut", passes=passes), tmp_path / "cut" / "out"
+    whole, _ = undisturbed
+    job, out = write_job(tmp_path, passes=passes), tmp_path / "out"
     place, cuts = 1, 0
     while True:
         engine = Engine(job, Fault(dies_at_rename=place))
@@ -89,7 +99,7 @@ def test_power_that_goes_between_writing_and_renaming_leaves_old_or_new(
         assert painted(out) == whole
         assert not leftovers(tmp_path)
         shutil.rmtree(out)
-        place += 2 if is_full else 6
+        place += 2 if is_full else 5 * (passes + 1)
     assert cuts > 2
     record("power lost between a file's writing and its naming", "the same", times=cuts)
 

@@ -83,10 +83,12 @@ def test_a_shot_of_one_color_paints(make: Any, run: Any, tmp_path: Path) -> None
     assert is_sound(tmp_path / "out", 2, (24, 20))
 
 
-def test_a_diverging_optimizer_starts_again_in_smaller_steps(make: Any, run: Any, record: Callable[..., None]) -> None:
-    settings = {"iterations_first": 30, "iterations": 30, "tolerance": 0}
-    _, calm = run(make(folder="calm", **settings))
-    status, events = run(make(folder="wild", learning_rate=100, **settings))
+def test_a_diverging_optimizer_starts_again_in_smaller_steps(
+    make: Any, run: Any, shot: Any, is_full: bool, record: Callable[..., None]
+) -> None:
+    film, settings = shot(4 if is_full else 2), {"iterations_first": 20, "iterations": 20, "tolerance": 0}
+    _, calm = run(make(film, folder="calm", **settings))
+    status, events = run(make(film, folder="wild", learning_rate=100, **settings))
     assert status == 0
     assert [event["code"] for event in events.of("warning")] == ["diverged"]
     for wild, sane in zip(events.of("frame_done"), calm.of("frame_done"), strict=True):
