@@ -31,7 +31,7 @@ from .limits import brief
 from .log import Discreet, Log
 from .numbering import has_placeholder
 from .part import Finish, Part, frame_range
-from .plan import plan
+from .plan import cost, plan
 from .scratch import remove_abandoned
 from .settings import DEFAULT_PRESET, PRESETS, SettingsError, make_settings, parse, specs
 
@@ -110,6 +110,7 @@ def _stylize(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    _check_division(options)
     as_json, part = options.supervised or options.json, _part(options)
     if options.on is not None:
         return _run_on(options)
@@ -124,13 +125,12 @@ def _run_on(options: argparse.Namespace) -> int:
         raise _Wrong(f"--on takes ray or ray:ADDRESS, not '{options.on}'.")
     if options.only or options.finish or options.report or options.smaller:
         raise _Wrong("--on takes whole jobs, and neither --only, --finish, --report nor --smaller.")
-    _check_division(options)
     from .ray_runner import run_on_ray
 
     as_json = options.supervised or options.json
     with _listener(as_json=as_json) as listener:
         cancel = _cancelled_by_signals(supervised=options.supervised)
-        places, division = list(map(Path, options.jobs)), Division(options.chunk, options.chain)
+        places, division = list(map(Path, options.jobs)), Division(options.chunk, options.chain, preroll=options.preroll)
         good = [place for place in places if _is_planned(place, division, listener)] if len(places) > 1 else places
         if not good:
             return 2
@@ -154,12 +154,18 @@ def _part(options: argparse.Namespace) -> Part | Finish | None:
     if options.only is None:
         if options.pass_number is not None or options.flow_only:
             raise _Wrong("--pass and --flow-only go with --only.")
-        return Finish() if options.finish else None
+        if options.finish:
+            return Finish() if options.preroll is None else Finish(options.preroll, options.chunk)
+        if options.preroll is not None and options.on is None:
+            raise _Wrong("--preroll goes with --only, --finish or --on; one run paints a shot without joints.")
+        return None
     if options.finish or len(options.jobs) > 1:
         raise _Wrong("--only takes one job, and no --finish.")
     if options.smaller:
         raise _Wrong("--smaller goes with whole jobs.")
-    return Part(*_range(options.only, "--only"), options.pass_number, options.flow_only)
+    if options.flow_only and options.preroll is not None:
+        raise _Wrong("--preroll is for painting; leave it out with --flow-only.")
+    return Part(*_range(options.only, "--only"), options.pass_number, options.flow_only, options.preroll)
 
 
 @contextmanager
@@ -203,7 +209,7 @@ def _run_jobs(
             try:
                 source = stack.enter_context(job.open_content())
                 job.check(source, existing=None if part is None else "resume")
-                if isinstance(part, Part):
+                if part is not None:
                     part.check(job, source)
                 stack.enter_context(closing(job.claim(shared=isinstance(part, Part))))
             except JobError as problem:
@@ -224,14 +230,18 @@ def _plan(options: argparse.Namespace) -> int:
         raise _Wrong("--as and --output go together.")
     say: Callable[[str], None] = (lambda text: None) if options.json else (lambda text: print(f"{text} …", file=sys.stderr))
     flow_apart = {"auto": None, "yes": True, "no": False}[options.flow_tasks]
-    made = plan([Path(job) for job in options.jobs], Division(options.chunk, options.chain, flow_apart), say)
+    made = plan([Path(job) for job in options.jobs], Division(options.chunk, options.chain, flow_apart, options.preroll), say)
+    said = cost(made)
+    facts = {"cost": said} if said else {}
+    if said and not options.json:
+        print(said, file=sys.stderr)
     if options.form:
         write = {"openjd": openjd.write_bundle, "flamenco": flamenco.write_submission}[options.form]
         files = write(made, Path(options.output).absolute(), Path(sys.executable), Path(__file__).parent)
-        print(json.dumps({"files": [str(path) for path in files]}) if options.json else "\n".join(map(str, files)))
+        print(json.dumps({"files": [str(path) for path in files], **facts}) if options.json else "\n".join(map(str, files)))
         return 0
     if options.json:
-        print(json.dumps({"tasks": [task.as_dict() for task in made]}))
+        print(json.dumps({"tasks": [task.as_dict() for task in made], **facts}))
         return 0
     for task in made:
         print(f"{task.id:<28} {task.weight:10.1f}  {', '.join(task.needs) or '-'}\n    {task}")
@@ -240,8 +250,10 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _check_division(options: argparse.Namespace) -> None:
-    if any(number is not None and number < 1 for number in (options.chunk, options.chain)):
-        raise _Wrong("--chunk and --chain take a number of frames, 1 at least.")
+    if any(number is not None and number < 1 for number in (options.chunk, options.chain, options.preroll)):
+        raise _Wrong("--chunk, --chain and --preroll take a number of frames, 1 at least.")
+    if options.chain is not None and options.preroll is not None:
+        raise _Wrong("--chain divides a shot into tasks that follow each other, --preroll into chunks that do not; choose one.")
 
 
 def _error(problem: JobError, job: str, log: str) -> dict[str, Any]:
@@ -541,7 +553,11 @@ def make_parser() -> argparse.ArgumentParser:
         help="begin N plans further down than memory seems to allow, after it has run out (default: 0)",
     )  # fmt: skip
     run.add_argument("--on", metavar="ray[:ADDRESS]", help="have a cluster of Ray paint the jobs (without ADDRESS: that of this machine)")
-    _add_division(run, "with --on: ")
+    _add_division(run, chunk="with --on, and with --finish --preroll: ", chain="with --on: ")
+    run.add_argument(
+        "--preroll", metavar="N", type=int,
+        help="with --only: paint N frames before these first, to warm up, and throw them away; with --finish and --on as plan divided",
+    )  # fmt: skip
     run.add_argument("--supervised", action="store_true", help="JSON events; the line 'cancel' or the end of the input cancels")
 
     divide = command("plan", _plan, "Say which tasks jobs consist of and what each waits for, so that many machines do them.")
@@ -551,6 +567,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     divide.add_argument("--output", metavar="DIR", help="the folder to write it to")
     _add_division(divide)
+    divide.add_argument(
+        "--preroll", metavar="N", type=int,
+        help="divide shots of a single pass into chunks that wait for nothing; each paints N frames more before its own and throws "
+        "them away, and where two join the picture may jump (default: shots stay whole)",
+    )  # fmt: skip
     divide.add_argument(
         "--flow-tasks", metavar="auto|yes|no", choices=("auto", "yes", "no"), default="auto",
         help="find motion in tasks of its own (default: where that takes long)",
@@ -591,14 +612,14 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_division(command: argparse.ArgumentParser, when: str = "") -> None:
+def _add_division(command: argparse.ArgumentParser, *, chunk: str = "", chain: str = "") -> None:
     command.add_argument(
         "--chunk", metavar="N", type=int, default=CHUNK,
-        help=f"{when}frames of a task that could have any number of them (default: {CHUNK})",
+        help=f"{chunk}frames of a task that could have any number of them (default: {CHUNK})",
     )  # fmt: skip
     command.add_argument(
         "--chain", metavar="N", type=int,
-        help=f"{when}divide a shot, whose frames follow one after the other, into tasks of N (default: one task)",
+        help=f"{chain}divide a shot, whose frames follow one after the other, into tasks of N (default: one task)",
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, TextIO
 
-__all__ = ["PROTOCOL", "Bar", "JsonLines", "Listener", "claimed_stdout"]
+__all__ = ["PROTOCOL", "Bar", "JsonLines", "Listener", "claimed_stdout", "joint"]
 
 PROTOCOL = 1
 
@@ -104,6 +104,9 @@ class Bar:
         self._progress.update(self._tasks[event["job"]], completed=event["index"])
         self._say(f"{event['job']}: {text}" if len(self._tasks) > 1 else text)
 
+    def _joint(self, event: dict[str, Any]) -> None:
+        self._say(joint(event))
+
     def _warning(self, event: dict[str, Any]) -> None:
         self._say(f"Warning: {event['message']}", style="yellow")
 
@@ -130,6 +133,12 @@ class Bar:
 
     def _say(self, text: str, style: str = "") -> None:
         self._console.print(text, style=style, markup=False, soft_wrap=True)
+
+
+def joint(event: dict[str, Any]) -> str:
+    """What an event `joint` tells, in a sentence."""
+    around = "" if event["around"] is None else f", {event['around']:.2g} at the frames around it"
+    return f"At the joint before frame {event['frame']} the temporal error is {event['temporal_error']:.2g}{around}."
 
 
 def _duration(seconds: float) -> str:

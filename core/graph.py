@@ -16,6 +16,7 @@ from typing import Any, Literal
 from .job import Job
 from .part import Finish, Part
 from .passes import Step, path, schedule
+from .preroll import part_starts, warmed
 
 __all__ = ["CHUNK", "Division", "Task", "common_folder", "longest_way", "tasks", "unique"]
 
@@ -46,6 +47,10 @@ class Task:
     """Megapixel iterations at the most, which time goes along with."""
     gpu: Literal["no", "useful", "needed"]
     """Whether a graphics card makes it faster, or the job asks for one."""
+    part: Part | Finish
+    """The same as the command."""
+    warming: int | None = None
+    """How many frames it paints before its own and throws away."""
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -55,7 +60,7 @@ class Task:
     def as_dict(self) -> dict[str, Any]:
         """The fields, as JSON takes them; None is left out."""
         values = {**asdict(self), "command": list(self.command), "needs": list(self.needs), "weight": round(self.weight, 4)}
-        return {name: value for name, value in values.items() if value is not None}
+        return {name: value for name, value in values.items() if value is not None and name != "part"}
 
     def __str__(self) -> str:
         return f"python -m core {shlex.join(self.command)}"
@@ -69,11 +74,14 @@ class Division:
         chunk: frames of a task of motion or of a pass of many.
         chain: frames of a task of a single pass, whose tasks follow one after the other in a shot; None for the whole shot.
         flow_apart: whether motion is found by tasks of its own; None decides by what finding it takes.
+        preroll: how many frames before its own a chunk of a single pass begins, to warm up; the chunks of a shot then wait for nothing.
+            None leaves shots whole.
     """
 
     chunk: int = CHUNK
     chain: int | None = None
     flow_apart: bool | None = None
+    preroll: int | None = None
 
 
 def tasks(
@@ -93,19 +101,23 @@ def tasks(
     count, passes = len(numbers), settings.passes
     steps = list(schedule(count, is_cut, job.settings_at, passes))
     even = range(0, count, division.chunk)
-    parts = _chain_starts(steps, count, division.chain) if passes == 1 else even
+    preroll = division.preroll if passes == 1 else None
+    parts = _parts(steps, count, division, preroll) if passes == 1 else even
     megapixels = pixels / 1e6
     made: list[Task] = []
 
     def ident(what: str, span: tuple[int, int]) -> str:
         return f"{name}:{what}:{numbers[span[0]]}-{numbers[span[1]]}"
 
-    def add(what: str, kind: Literal["flow", "paint"], part: Part, span: tuple[int, int], needs: Iterable[str], weight: float) -> None:
+    def add(
+        what: str, kind: Literal["flow", "paint"], part: Part, span: tuple[int, int], needs: Iterable[str], weight: float,
+        before: Sequence[Step] = (),
+    ) -> None:  # fmt: skip
         device = settings.device if kind == "paint" or job.estimator == "raft" else "cpu"
         gpu: Literal["no", "useful", "needed"] = "no" if device == "cpu" else "useful" if device == "auto" else "needed"
         command = ("run", str(place), *part.arguments())
         made.append(Task(ident(what, span), str(place), kind, command, part.first, part.last, part.pass_number, tuple(needs),
-                         megapixels * weight, gpu))  # fmt: skip
+                         megapixels * weight, gpu, part, len(before) or None))  # fmt: skip
 
     has_flow = job.flow is None and (job.estimator != "dis" if division.flow_apart is None else division.flow_apart)
     pairs = _pairs_by_chunk(job, steps, even) if has_flow else {}
@@ -118,31 +130,38 @@ def tasks(
     makers = {(step.pass_number, step.index): _start(step.reached, parts) for step in steps}
     for number in range(1, passes + 1):
         what = f"pass{number}" if passes > 1 else "paint"
-        starts = sorted({start for (of_pass, _), start in makers.items() if of_pass == number}, reverse=number % 2 == 0)
+        # The second pass begins at the end, so that is what it waits for.
+        is_reversed = number % 2 == 0 or number == 1 < passes
+        starts = sorted({start for (of_pass, _), start in makers.items() if of_pass == number}, reverse=is_reversed)
         for start in starts:
             span = _span(start, parts, count)
-            ours = [step for step in steps if step.pass_number == number and makers[number, step.index] == start]
+            before: tuple[Step, ...] = ()
+            ours = tuple(step for step in steps if step.pass_number == number and makers[number, step.index] == start)
+            if preroll is not None:
+                behind = warmed(job.settings_at, is_cut, count, *span, preroll)
+                before, ours = behind.before, behind.own
+            here = {(step.pass_number, step.index) for step in (*before, *ours)}
             needs: dict[str, None] = {}
-            for step in ours:
+            for step in (*before, *ours):
                 if step.moved and has_flow:
                     needs[ident("flow", _span(_start(step.reached, even), even, count))] = None
                 for other in step.needs:
                     of_pass = step.pass_of(other)
-                    maker = makers[of_pass, other]
-                    if (of_pass, maker) != (number, start):
-                        needs[ident(f"pass{of_pass}" if passes > 1 else "paint", _span(maker, parts, count))] = None
-            part = Part(numbers[span[0]], numbers[span[1]], number if passes > 1 else None)
-            add(what, "paint", part, span, needs, sum(step.iterations for step in ours))
+                    if (of_pass, other) not in here:
+                        needs[ident(f"pass{of_pass}" if passes > 1 else "paint", _span(makers[of_pass, other], parts, count))] = None
+            part = Part(numbers[span[0]], numbers[span[1]], number if passes > 1 else None, preroll=preroll)
+            add(what, "paint", part, span, needs, sum(step.iterations for step in (*before, *ours)), before)
     last = [task.id for task in made if task.kind == "paint" and task.pass_number in (None, passes)]
-    command = ("run", str(place), *Finish().arguments())
-    made.append(Task(f"{name}:finish", str(place), "finish", command, numbers[0], numbers[-1], None, tuple(last), 0.0, "no"))
+    finish = Finish() if preroll is None else Finish(preroll, division.chunk)
+    command = ("run", str(place), *finish.arguments())
+    made.append(Task(f"{name}:finish", str(place), "finish", command, numbers[0], numbers[-1], None, tuple(last), 0.0, "no", finish))
     return made
 
 
-def _chain_starts(steps: Iterable[Step], count: int, chain: int | None) -> list[int]:
+def _parts(steps: Iterable[Step], count: int, division: Division, preroll: int | None) -> list[int]:
     """Where tasks of a single pass begin: at every shot, and within one where it has more frames than a task takes."""
     shots = sorted({step.shot for step in steps})
-    return [start for shot, end in pairwise([*shots, count]) for start in range(shot, end, chain or count)]
+    return part_starts(shots, count, division.chain or count) if preroll is None else part_starts(shots, count, division.chunk, preroll)
 
 
 def _pairs_by_chunk(job: Job, steps: Iterable[Step], starts: Sequence[int]) -> dict[int, set[tuple[int, int]]]:

@@ -100,8 +100,13 @@ class _Progress:
                 self._tell(event)
             case "error":
                 self._error = self._error or event
+            case "joint":
+                self._tell(event)
             case _ if task.kind == "finish":
                 pass  # every frame once more
+            case "frame_started" | "pass_frame_done" if event["pass"] == 0:
+                if event["event"] == "pass_frame_done":  # and thrown away
+                    self._work(task, kept=event["kept"])
             case "pair_done":
                 self._work(task, kept=event["kept"])
                 self._tell({"event": "flow", "frame": event["frame"], "to": event["to"], "seconds": event["seconds"]})

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+from .events import joint
 from .files import write_json
 from .graph import Task, common_folder, unique
 from .limits import brief
@@ -110,6 +111,8 @@ class Report:
                 self._say("status", f"painting frame {event['frame']}, {event['index']} of {event['total']}")
             case "frame_done" | "pass_frame_done" | "pair_done":
                 self._progress(100 * event["index"] / event["total"])
+            case "joint":
+                self._say("status", joint(event))
             case "warning":
                 self._say("status", event["message"])
             case "error":

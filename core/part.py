@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from .frames import FrameSource
 from .job import Job, JobError
 
-__all__ = ["Finish", "Part", "frame_range"]
+__all__ = ["Finish", "Part", "frame_range", "refuse_passes"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Part:
     """Which pass of a multi-pass job; None for the only one, and for the motion of all."""
     flow_only: bool = False
     """Only find the motion that painting these frames will ask for."""
+    preroll: int | None = None
+    """How many frames before these it paints to warm up and throws away, instead of going on from those that are there."""
 
     def __str__(self) -> str:
         return f"frames {self.first} to {self.last}"
@@ -35,6 +37,7 @@ class Part:
         """The options of `python -m core run` that stand for it."""
         options = [f"--only={self.first}-{self.last}"]
         options += [] if self.pass_number is None else [f"--pass={self.pass_number}"]
+        options += [] if self.preroll is None else [f"--preroll={self.preroll}"]
         return [*options, *(["--flow-only"] if self.flow_only else [])]
 
     def indices(self, job: Job, source: FrameSource) -> list[int]:
@@ -44,6 +47,8 @@ class Part:
     def check(self, job: Job, source: FrameSource) -> None:
         """Refuse what is no part of the job; raises JobError."""
         numbers, passes = job.delivered_numbers(source), job.resolved_settings().passes
+        if self.preroll is not None:
+            refuse_passes(job)
         if not self.indices(job, source):
             raise JobError(f"The job has no {self}.", f"It has {len(numbers)} frames, {numbers[0]} to {numbers[-1]}.", "part")
         if self.pass_number is not None and not 1 <= self.pass_number <= passes:
@@ -56,9 +61,29 @@ class Part:
 class Finish:
     """The end of a job that was done in parts: see that every frame is there, and let go of what was kept for other parts."""
 
+    preroll: int | None = None
+    """That of the parts."""
+    chunk: int = 0
+    """Frames of a part, where there is a preroll."""
+
     def arguments(self) -> list[str]:
         """The options of `python -m core run` that stand for it."""
-        return ["--finish"]
+        return ["--finish", *([] if self.preroll is None else [f"--preroll={self.preroll}", f"--chunk={self.chunk}"])]
+
+    def check(self, job: Job, source: FrameSource) -> None:
+        """Refuse what is no end of the job; raises JobError."""
+        if self.preroll is not None:
+            refuse_passes(job)
+
+
+def refuse_passes(job: Job) -> None:
+    """Refuse a preroll for a job of many passes; raises JobError."""
+    if (passes := job.resolved_settings().passes) > 1:
+        raise JobError(
+            f"{job.identifier} paints its frames in {passes} passes and is divided without a preroll, which is for a single one.",
+            "Leave --preroll out.",
+            "part",
+        )
 
 
 def frame_range(text: str) -> tuple[int, int]:

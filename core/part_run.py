@@ -76,7 +76,7 @@ class PartRun(Run):
         steps = self._scheduled()
         for step in steps:
             self._fingerprint(step)
-        self._todo = [step for step in steps if step.pass_number == (self._part.pass_number or 1) and step.reached in self._indices]
+        self._todo = self._chosen(steps)
         if not self._todo:
             hint = "Frames in between belong to the painted ones that they wait for."
             raise JobError(f"Nothing is painted in {self._part}.", hint, "part")
@@ -136,10 +136,18 @@ class PartRun(Run):
             self._plan = agreed
             configure(agreed)
 
+    def _chosen(self, steps: Sequence[Step]) -> list[Step]:
+        """What is to be done here."""
+        return [step for step in steps if step.pass_number == (self._part.pass_number or 1) and step.reached in self._indices]
+
     def _surveyed(self) -> Survey:
         survey = Survey(self._job, self._contents, self._size)
-        survey.complete(self._horizon())
+        survey.complete(self._known())
         return survey
+
+    def _known(self) -> range:
+        """The frames whose contents have to be known."""
+        return range(self._horizon())
 
     def _horizon(self) -> int:
         """How many frames of the job have to be known: those before, and those that are made of ours."""

@@ -13,8 +13,9 @@ from pathlib import Path
 from .frames import FrameSource
 from .graph import Division, Task, longest_way, tasks, unique
 from .job import Job, JobError, load_job
+from .part import refuse_passes
 
-__all__ = ["plan"]
+__all__ = ["cost", "plan"]
 
 
 def plan(places: Sequence[Path], division: Division | None = None, say: Callable[[str], None] = lambda text: None) -> list[Task]:
@@ -36,6 +37,8 @@ def plan(places: Sequence[Path], division: Division | None = None, say: Callable
     for place, job, name in zip(places, jobs, unique(job.output.name for job in jobs), strict=True):
         if (other := folders.setdefault(job.folder.resolve(), place)) != place:
             raise JobError(f"{other} and {place} paint into one folder.", "Give each job its own.", "output")
+        if division is not None and division.preroll is not None:
+            refuse_passes(job)
         with job.open_content() as source:
             job.check(source)
             is_cut = _cuts(job, source, say)
@@ -43,6 +46,19 @@ def plan(places: Sequence[Path], division: Division | None = None, say: Callable
             graphs.append(tasks(job, place.absolute(), numbers, _pixels(job, source), is_cut, name, division))
     graphs.sort(key=longest_way, reverse=True)
     return [task for graph in graphs for task in graph]
+
+
+def cost(tasks: Sequence[Task]) -> str:
+    """What a preroll costs, in a sentence; empty where it divides nothing."""
+    warming = [task.warming for task in tasks if task.warming]
+    if not warming:
+        return ""
+    frames = sum(task.last - task.first + 1 for task in tasks if task.kind == "finish")
+    thrown, places = sum(warming), "one place" if len(warming) == 1 else f"{len(warming)} places"
+    return (
+        f"The picture may jump at {places}, where a chunk is joined to one that was painted apart from it, and {thrown} frames are "
+        f"painted to be thrown away ({100 * thrown / frames:.0f} % more than the {frames} that stay)."
+    )
 
 
 def _pixels(job: Job, source: FrameSource) -> int:
@@ -65,5 +81,5 @@ def _cuts(job: Job, source: FrameSource, say: Callable[[str], None]) -> Callable
     size = working_size(source.size, job.resolved_settings().resolution)
     with ThreadPoolExecutor(1, "ahead") as ahead, closing(Contents(job, source, size, ahead, lambda code, text: None)) as contents:
         survey = Survey(job, contents, size)
-        survey.complete(len(contents))
+        survey.complete(range(len(contents)))
     return survey.is_cut

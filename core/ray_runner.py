@@ -17,6 +17,7 @@ from .events import Listener
 from .graph import Task
 from .job import JobError, load_job
 from .merged import Merged
+from .plan import cost
 from .ray_driver import NOT_TAKEN, Request, drive
 
 __all__ = ["run_on_ray"]
@@ -42,6 +43,8 @@ def run_on_ray(
     if importlib.util.find_spec("ray") is None:
         raise JobError("Ray is not installed beside the engine.", "Install it with pip install 'ray>=2.52,<3'.", "ray")
     merged = Merged(places, tasks, listener)
+    if said := cost(tasks):
+        merged.warn("preroll", said)
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     with tempfile.TemporaryDirectory(prefix="brushflow-ray-", ignore_cleanup_errors=True) as folder:
@@ -83,7 +86,7 @@ def run_on_ray(
         if log.exists():
             logger.debug("%s", log.read_text("utf-8", "replace"))
     message = "The connection to Ray was lost, and with it what was in progress."
-    hint = "Finished frames are kept; once Ray runs again, run the job.json in the output folder with --on ray to go on."
+    hint = "Finished frames are kept; once Ray runs again, run the job.json in the output folder with the same options to go on."
     return merged.end(lost={"code": "ray", "message": message, "hint": hint})
 
 

@@ -77,19 +77,18 @@ def _do(task: Task, cores: int, listener: Listener, cancel: threading.Event) -> 
     import OpenImageIO
 
     from .job import JobError, load_job
-    from .part import Finish, Part
+    from .part import Part
 
     cv2.setNumThreads(cores)
     OpenImageIO.attribute("threads", cores)
-    part = Finish() if task.kind == "finish" else Part(task.first, task.last, task.pass_number, task.kind == "flow")
+    part = task.part
     try:
         # Before anything is made in a folder: where a share is away, another of its name may be there.
         job = load_job(Path(task.job))
         with ExitStack() as stack:
             source = stack.enter_context(job.open_content())
             job.check(source, existing="resume")
-            if isinstance(part, Part):
-                part.check(job, source)
+            part.check(job, source)
             stack.enter_context(closing(job.claim(shared=isinstance(part, Part))))
             from .worker import run_job
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -41,6 +42,7 @@ from .pace import Pace
 from .painter import Painted, Painter, Painters
 from .passes import Step, memory, path, schedule
 from .pictures import resized, working_size
+from .preroll import FOLDER as PREROLL
 from .settings import Settings
 from .shortage import Successors, has_run_short, is_shortage, let_go
 from .start import Earlier
@@ -108,6 +110,8 @@ class Run:
         self._fingerprints: dict[tuple[int, int], str] = {}
         self._levels: dict[int, float] = {}
         """Of the painted frames, see core/level.py."""
+        self._shots: dict[int, int] = {}
+        """The first frame of its shot by that of a chain that begins within one."""
         self._colors: tuple[int, Array] | None = None
         self._held: tuple[int, Array] | None = None
         self._painted = self._kept = 0
@@ -224,7 +228,7 @@ class Run:
         wanted = self._fingerprint(step)
         if step.pass_number < self._passes:
             return {} if self._state.has(step.pass_number, self._contents.number(step.index), wanted) else None
-        path = self._frame_path(step)
+        path = self._frame_path(step.index)
         if not path.is_file():
             return None
         try:
@@ -250,7 +254,7 @@ class Run:
                 inputs.append(self._finder.identity(here, self._contents.number(other)))
                 inputs += [self._contents.digest(index) for index in path(step.index, other, self._settings)[1:-1]]
             if self._settings.keep_colors == "match":
-                inputs.append(self._contents.digest(step.shot))
+                inputs.append(self._contents.digest(self._shots.get(step.shot, step.shot)))
             if self._job.matte is not None:
                 inputs.append(f"matte {self._job.matte.source} {self._job.matte.invert}")
             self._fingerprints[place] = fingerprint(
@@ -326,14 +330,18 @@ class Run:
                 self._results[place] = self._state.load(pass_number, number, self._fingerprints[place])
             else:
                 self._warn("state", "The exact state of earlier frames is gone, so resuming reads the delivered ones; bits may differ.")
-                delivered = display_from_linear(read_image(self._job.frame_path(self._source.numbers[index])))
-                self._results[place] = resized(delivered.rgb, self._size)
+                self._results[place] = self._delivered(index)
         return self._results[place]
+
+    def _delivered(self, index: int) -> Array:
+        """A frame that was written, at the working size."""
+        return resized(display_from_linear(read_image(self._frame_path(index))).rgb, self._size)
 
     def _colors_of(self, shot: int) -> Array | None:
         """The content whose colors the paintings are matched to: the first of the shot."""
         if self._settings.keep_colors != "match":
             return None
+        shot = self._shots.get(shot, shot)
         if self._colors is None or self._colors[0] != shot:
             self._colors = shot, self._contents[shot].working
         return self._colors[1]
@@ -490,11 +498,12 @@ class Run:
         else:
             attributes |= {f"brushflow:loss_{name}": value for name, value in painted.losses.items()}
             attributes[_LEVEL] = repr(painted.level)
-        write_exr(self._frame_path(step), rgba, attributes)
-        write_thumbnail(self._job.folder / "cache" / THUMBNAIL, rgba)
+        write_exr(self._frame_path(step.index), rgba, attributes)
+        if self._stays(step):
+            write_thumbnail(self._job.folder / "cache" / THUMBNAIL, rgba)
 
     def _write_debug(self, step: Step, painted: Painted, motion: Motion | None) -> None:
-        path = self._frame_path(step)
+        path = self._frame_path(step.index)
         write_debug(
             path.with_name(path.name.replace(self._job.output.name, f"{self._job.output.name}_debug", 1)),
             flow=motion.flow if motion else None, mask=motion.mask if motion else None, warped=painted.warped, start=painted.start,
@@ -546,16 +555,20 @@ class Run:
     def _tell_painted(
         self, step: Step, seconds: float, iterations: int, losses: Mapping[str, float], eta: float | None, *, kept: bool
     ) -> None:
-        """`frame_done` is for frames that are delivered, those of the last pass."""
+        """`frame_done` is for frames that stay."""
         facts: dict[str, Any] = {"frame": self._contents.number(step.index), **self._position(step)}
         facts |= {"seconds": seconds, "iterations": iterations, "losses": dict(losses), "eta": eta, "kept": kept}
-        if step.pass_number == self._passes:
-            self._tell("frame_done", path=str(self._frame_path(step)), between=step.is_between, **facts)
+        if self._stays(step):
+            self._tell("frame_done", path=str(self._frame_path(step.index)), between=step.is_between, **facts)
         else:
             self._tell("pass_frame_done", passes=self._passes, **facts)
 
-    def _frame_path(self, step: Step) -> Path:
-        return self._job.frame_path(self._source.numbers[step.index])
+    def _stays(self, step: Step) -> bool:
+        """Whether its result is a frame of the job, and not only what others are made of."""
+        return step.pass_number == self._passes
+
+    def _frame_path(self, index: int) -> Path:
+        return self._job.frame_path(self._source.numbers[index])
 
 
 def tidy(job: Job) -> None:
@@ -563,6 +576,7 @@ def tidy(job: Job) -> None:
     cache = job.folder / "cache"
     for folder in (job.folder, cache, cache / "state", cache / "flow"):
         remove_partial(folder)
+    shutil.rmtree(cache / PREROLL, ignore_errors=True)
 
 
 def record_job(job: Job, plan: Plan, *, only_first: bool = False) -> None:

@@ -36,18 +36,22 @@ class Survey:
         self._cuts: dict[int, bool] = {}
         """Whether a shot begins with a frame."""
 
-    def complete(self, count: int) -> None:
-        """Know the first `count` frames, reading those that were not read before; raises FrameError."""
-        self._files = {index: [_stamp(path) for path in self._contents.files(index)] for index in range(count)}
+    def complete(self, indices: range) -> None:
+        """Know these frames, reading those that were not read before; raises FrameError.
+
+        Args:
+            indices: without gaps; from 0 on where cuts are looked for.
+        """
+        self._files = {index: [_stamp(path) for path in self._contents.files(index)] for index in indices}
         self._load()
         self._contents.know(self._digests)
         read = False
-        for index in range(count):
+        for index in indices:
             wants_cut = self._finds_cuts and index > 0 and index not in self._cuts
             if index in self._digests and not wants_cut:
                 continue
             read = True
-            if index + 1 < count:
+            if index + 1 in indices:
                 self._contents.ahead(index + 1)
             if wants_cut:
                 self._cuts[index] = cuts.is_cut(self._contents[index - 1].thumbnail, self._contents[index].thumbnail)
@@ -62,11 +66,8 @@ class Survey:
         return self._cuts[index]
 
     def _load(self) -> None:
-        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # then everything is read again
-            kept = json.loads(self._path.read_text("utf-8"))
-            if kept["head"] != self._head:
-                return
-            for text, (files, digest, is_cut) in kept["frames"].items():
+        with suppress(ValueError, TypeError):  # then everything is read again
+            for text, (files, digest, is_cut) in self._kept().items():
                 index = int(text)
                 if self._files.get(index) == files and isinstance(digest, str):
                     self._digests[index] = digest
@@ -77,9 +78,19 @@ class Survey:
 
     def _save(self) -> None:
         """Other parts do the same at the same time, and what one of them writes holds for all."""
-        frames = {index: [self._files[index], digest, self._cuts.get(index)] for index, digest in self._digests.items()}
+        frames = {str(index): [self._files[index], digest, self._cuts.get(index)] for index, digest in self._digests.items()}
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(self._path, {"head": self._head, "frames": frames})
+        # A cut behind what was read now may have been one before an earlier picture.
+        others = {} if self._finds_cuts else self._kept()
+        write_json(self._path, {"head": self._head, "frames": {**others, **frames}})
+
+    def _kept(self) -> dict[str, Any]:
+        """What the file says of frames, by their index."""
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            kept = json.loads(self._path.read_text("utf-8"))
+            if kept["head"] == self._head:
+                return dict(kept["frames"])
+        return {}
 
 
 def _stamp(path: Path) -> list[Any]:

@@ -21,6 +21,7 @@ from .optimizer import Diverged
 from .painter import Painters
 from .part import Finish, Part
 from .part_run import FinishRun, FlowRun, PartRun
+from .preroll_run import PrerollFinish, PrerollRun
 from .run import Run
 from .shortage import is_shortage
 from .weights import WeightsError
@@ -103,10 +104,14 @@ def _run(
     match part:
         case None:
             return Run(job, source, tell, cancel, painters, smaller)
-        case Finish():
+        case Finish(preroll=None):
             return FinishRun(job, source, tell, cancel)
-        case _:
+        case Finish():
+            return PrerollFinish(job, source, tell, cancel, part)
+        case Part(preroll=None):
             return (FlowRun if part.flow_only else PartRun)(job, source, tell, cancel, part, painters)
+        case _:
+            return PrerollRun(job, source, tell, cancel, part, painters)
 
 
 def _in_words(problem: OSError) -> tuple[str, str]:

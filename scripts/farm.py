@@ -84,6 +84,7 @@ def simulation_table(model: Model, count: int) -> str:
         ("chunks of 96 frames", Division(chunk=96), True),
         ("chains divided after 24 frames", Division(chain=24), True),
         ("motion in tasks of its own", Division(flow_apart=True), True),
+        ("chunks of 24 frames behind 8 that are thrown away", Division(preroll=8), True),
     )
     for name, division, surveys in changes:
         one = Film.of(shots, model, speed=float(FAST), division=division, surveys=surveys)

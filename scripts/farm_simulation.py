@@ -66,7 +66,7 @@ class Film:
             places = {task.id: start + index for index, task in enumerate(made)}
             firsts.append(start)
             for task in made:
-                frames = task.last - task.first + 1
+                frames = task.last - task.first + 1 + (task.warming or 0)
                 needs.append([places[other] for other in task.needs])
                 own = 0.0 if task.kind == "finish" else megapixels * frames
                 seconds.append(model.start + (model.seconds(own, task.weight) - model.start) / speed)
@@ -84,7 +84,7 @@ class Outcome:
     traffic: float
     """Bytes through the shared folder."""
     peak: float
-    """Bytes a second of the busiest tenth of an hour."""
+    """Bytes a second at the busiest moment, where those of a task are spread evenly over its time."""
 
     @property
     def idle(self) -> float:
@@ -107,20 +107,20 @@ def simulate(film: Film, workers: int, order: Sequence[int] | None = None) -> Ou
     ready = [(ranks[task], task) for task, count in enumerate(waiting) if not count]
     heapq.heapify(ready)
     running: list[tuple[float, int]] = []
-    bins: dict[int, float] = {}
-    now = 0.0
+    now = rate = peak = 0.0
     while ready or running:
         while ready and len(running) < workers:
             _, task = heapq.heappop(ready)
-            end = now + film.seconds[task]
-            heapq.heappush(running, (end, task))
-            _spread(bins, now, end, film.traffic[task])
+            heapq.heappush(running, (now + film.seconds[task], task))
+            rate += film.traffic[task] / film.seconds[task]
+        peak = max(peak, rate)
         now, task = heapq.heappop(running)
+        rate -= film.traffic[task] / film.seconds[task]
         for other in following[task]:
             waiting[other] -= 1
             if not waiting[other]:
                 heapq.heappush(ready, (ranks[other], other))
-    return Outcome(workers, now, sum(film.seconds), sum(film.traffic), max(bins.values()) / _BIN)
+    return Outcome(workers, now, sum(film.seconds), sum(film.traffic), peak)
 
 
 def longest_first(film: Film) -> list[int]:
@@ -131,19 +131,6 @@ def longest_first(film: Film) -> list[int]:
         after[task] = film.seconds[task] + max((after[other] for other in film.needs[task]), default=0.0)
     longest = [max(after[start:end]) for start, end in zip(film.shots, ends, strict=True)]
     return sorted(range(len(longest)), key=lambda shot: -longest[shot])
-
-
-_BIN = 360.0
-
-
-def _spread(bins: dict[int, float], start: float, end: float, amount: float) -> None:
-    first, last = int(start // _BIN), int(end // _BIN)
-    if first == last:
-        bins[first] = bins.get(first, 0.0) + amount
-        return
-    rate = amount / (end - start)
-    for index in range(first, last + 1):
-        bins[index] = bins.get(index, 0.0) + rate * (min(end, (index + 1) * _BIN) - max(start, index * _BIN))
 
 
 def _ranks(film: Film, order: Sequence[int] | None) -> list[int]:
@@ -182,6 +169,8 @@ def _bytes(task: Task, shot: Shot, frames: int, model: Model, *, surveys: bool) 
     if task.kind == "finish":
         return 0.0
     before = 0 if surveys else (task.first - 1 if passes == 1 else shot.frames - frames)
+    if task.kind == "flow":
+        return float(pixels * frames * (source + _FLOW))
     read = source * (frames + before) + (_STATE * frames if (task.pass_number or 1) > 1 else 0)
     is_last = (task.pass_number or passes) == passes
     motion = 0 if passes > 1 and task.pass_number == 1 else _FLOW

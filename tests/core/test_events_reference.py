@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import re
 import threading
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from core.part import Part
+from core.part import Finish, Part
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = (ROOT / "docs" / "events.md").read_text("utf-8")
@@ -69,7 +70,8 @@ def test_every_event_and_key_is_described_as_it_is_told(make, run):
     _, cancelled = run(make(folder="cancelled"), listener=lambda event: cancel.set(), cancel=cancel)
     _, refused = run(make(folder="refused", device="cuda:99"))
     _, part = run(make(folder="part"), part=Part(1, 3, flow_only=True))
-    told = [*whole, *resumed, *cancelled, *refused, *part]
+    parted = [run(make(folder="parted"), part=one)[1] for one in (Part(1, 2, preroll=1), Part(3, 4, preroll=1), Finish(1, 2))]
+    told = [*whole, *resumed, *cancelled, *refused, *part, *itertools.chain(*parted)]
     assert {event["event"] for event in told} == SECTIONS.keys()
     for event in told:
         check(event)

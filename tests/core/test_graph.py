@@ -99,6 +99,8 @@ def test_later_passes_are_a_pipeline(graph):
         "shot:finish": {"shot:pass3:1-4", "shot:pass3:5-8", "shot:pass3:9-10"},
     }
     assert made["shot:pass2:5-8"].command == ("run", "/film/job.json", "--only=5-8", "--pass=2")
+    # The second pass begins at the end, and so does the first.
+    assert list(made)[:4] == ["shot:pass1:9-10", "shot:pass1:5-8", "shot:pass1:1-4", "shot:pass2:9-10"]
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,18 @@ def test_frames_of_earlier_passes_are_counted_by_themselves(merged):
     assert (events[-1]["painted"], events[-1]["kept"]) == (4, 0)
 
 
+def test_what_warms_up_is_no_frame_of_the_job_and_the_end_tells_of_joints(merged):
+    merging, events, (one, _) = merged
+    merging.told(one["paint:4-6"], ready(4))
+    for event in ("frame_started", "pass_frame_done"):
+        merging.told(one["paint:4-6"], frame(3, 0, event=event))
+    for number in (4, 5, 6):
+        merging.told(one["paint:4-6"], frame(number))
+    merging.told(one["finish"], {"event": "joint", "job": "shot", "frame": 4, "temporal_error": 0.2, "around": 0.1})
+    assert [event["event"] for event in events[1:]] == ["frame_done"] * 3 + ["joint"]
+    assert [event["index"] for event in events.of("frame_done")] == [1, 2, 3]
+
+
 def test_what_a_task_finds_that_it_had_finished_before_its_worker_died_is_told_no_second_time(merged):
     merging, events, (one, _) = merged
     merging.told(one["paint:1-3"], ready(3))

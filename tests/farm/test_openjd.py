@@ -36,10 +36,25 @@ def test_tasks_that_wait_for_the_same_are_one_step(graph):
     steps = {step["name"]: step for step in template(graph)["steps"]}
     assert list(steps) == ["two:pass1", "two:pass2:3-4", "two:pass2:1-2", "two:finish", "one:paint", "one:finish"]
     (frames,) = steps["two:pass1"]["parameterSpace"]["taskParameterDefinitions"]
-    assert frames["range"] == ["1-2", "3-4"]
+    assert frames["range"] == ["3-4", "1-2"], "pass 2 begins at the end"
     assert steps["two:pass1"]["script"]["actions"]["onRun"]["args"][-3:] == ["--only={{Task.Param.Frames}}", "--pass=1", "--report=openjd"]
     assert steps["two:pass2:1-2"]["dependencies"] == [{"dependsOn": "two:pass1"}, {"dependsOn": "two:pass2:3-4"}]
     assert steps["two:pass2:3-4"]["script"]["actions"]["onRun"]["args"][4] == "{{Param.Folder}}/two/shot.json"
+
+
+def test_the_chunks_of_a_shot_with_a_preroll_are_one_step_and_its_end_tells_of_the_joint(jobs, farm_tool, tmp_path):
+    job = json.loads(jobs[0].read_text("utf-8"))
+    jobs[0].write_text(json.dumps({**job, "settings": {**job["settings"], "cuts": "none"}}), "utf-8")
+    bundle = tmp_path / "bundle"
+    assert main(["plan", str(jobs[0]), "--chunk", "2", "--preroll", "1", "--as", "openjd", "--output", str(bundle)]) == 0
+    paint, finish = json.loads((bundle / "template.json").read_text("utf-8"))["steps"]
+    (frames,) = paint["parameterSpace"]["taskParameterDefinitions"]
+    assert frames["range"] == ["1-2", "3-4"] and "dependencies" not in paint
+    done = farm_tool("-m", "openjd", "run", bundle / "template.json", "--job-param", f"file://{bundle / 'parameters.json'}")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert finish["dependencies"] == [{"dependsOn": paint["name"]}]
+    assert "openjd_status: At the joint before frame 3 the temporal error is " in done.stdout
+    assert len(painted(jobs[:1])) == 4
 
 
 def test_the_values_of_the_parameters_are_those_of_this_machine(jobs, tmp_path):

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections import Counter
@@ -19,6 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from ray_head import free_port, is_up, start_head
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = float(os.environ.get("BRUSHFLOW_RAY_PATIENCE", "120"))
@@ -55,23 +55,15 @@ class Head:
 
     def __init__(self, python: str, folder: Path) -> None:
         self._python, self._folder = python, folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         self.address = f"127.0.0.1:{self._port}"
         self.variables: dict[str, str] = {"RAY_AUTH_MODE": "disabled"}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, **variables: str) -> None:
         self.variables |= variables
-        command = (
-            self._python, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus=2", "--node-ip-address=127.0.0.1",
-            f"--port={self._port}", "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={self._folder}",
-        )  # fmt: skip
-        # The folder's path begins that of sockets, which are short.
-        with (self._folder / "head.log").open("wb") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **self.variables})
-        wait_for(lambda: "Ray runtime started" in (self._folder / "head.log").read_text("utf-8"), self._process)
+        self._process = start_head(self._python, self._folder, self._port, 2, self.variables)
+        wait_for(lambda: is_up(self._folder), self._process)
 
     def workers(self) -> list[int]:
         """The processes that do tasks of ours now."""

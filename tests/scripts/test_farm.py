@@ -5,6 +5,7 @@
 from pathlib import Path
 
 import cv2
+import farm_joints
 import numpy as np
 import pytest
 from farm_model import CASES, Case, Measured, Model, fit, measure
@@ -21,14 +22,14 @@ def made(needs, seconds, shots=(0,)):
 
 def test_the_model_of_tasks_that_follow_one_is_found_again():
     pixels = {case: case.megapixels * case.frames for case in CASES}
-    measured = [Measured(case, MODEL.seconds(pixels[case], case.work), round(6e6 * pixels[case]), 0) for case in CASES]
+    measured = [Measured(case, MODEL.seconds(pixels[case], case.work), round(6e6 * pixels[case])) for case in CASES]
     found = fit(measured)
     assert found.start == pytest.approx(5) and found.frame == pytest.approx(0.5) and found.iteration == pytest.approx(4)
     assert found.delivered == pytest.approx(6) and found.error == pytest.approx(0, abs=1e-9)
 
 
 def test_no_part_of_the_model_is_negative():
-    measured = [Measured(case, 5 - 3 * case.megapixels * case.frames + 4 * case.work, 0, 0) for case in CASES]
+    measured = [Measured(case, 5 - 3 * case.megapixels * case.frames + 4 * case.work, 0) for case in CASES]
     found = fit(measured)
     assert found.start > 0 and found.frame == 0 and found.iteration > 0 and found.error > 0
 
@@ -37,9 +38,23 @@ def test_a_task_is_measured_by_running_it(weights, tmp_path):
     painting = tmp_path / "painting.png"
     cv2.imwrite(str(painting), np.random.default_rng(2).integers(0, 256, (20, 24, 3)).astype(np.uint8))
     one = measure(Case(32, 24, 2, 2), painting)
-    assert one.seconds > 0.5 and one.delivered > 0 and one.kept > 0
+    assert one.seconds > 0.5 and one.delivered > 0
     with pytest.raises(RuntimeError, match="no style image"):
         measure(Case(32, 24, 2, 2), Path("/none.png"))
+
+
+def test_joints_are_measured_by_painting_them(weights, tmp_path, monkeypatch):
+    monkeypatch.setattr(farm_joints, "CHUNK", 2)
+    monkeypatch.setattr(farm_joints, "PREROLLS", (1,))
+    wide, painting = np.random.default_rng(2).integers(0, 256, (24, 40, 3)).astype(np.uint8), tmp_path / "painting.png"
+    cv2.imwrite(str(painting), wide[:20, :24])
+    shot = tmp_path / "shot"
+    shot.mkdir()
+    for number in range(1, 5):
+        cv2.imwrite(str(shot / f"in_{number:04d}.png"), np.ascontiguousarray(cv2.blur(wide, (5, 5))[:, 4 - number : 36 - number]))
+    (joint,) = farm_joints.measure(shot, painting, {"cuts": "none", "device": "cpu", "iterations_first": 4, "iterations": 2})
+    assert joint.preroll == 1 and joint.error > 0 and joint.around > 0
+    assert farm_joints.table([joint]).endswith(f" {joint.error / joint.around:.1f} |")
 
 
 def test_independent_tasks_share_the_workers_and_a_chain_does_not():
@@ -70,6 +85,15 @@ def test_a_film_is_the_graph_of_its_shots():
     assert one.seconds[1] == 5 and one.traffic[1] == 0
     whole = Film.of(shots, MODEL, division=Division(chunk=15), surveys=False)
     assert sum(whole.traffic) > sum(one.traffic)
+    behind = Film.of(shots, MODEL, speed=2.0, division=Division(chunk=15, preroll=5))
+    assert behind.shots == [0, 3] and behind.needs[:3] == [[], [], [0, 1]]
+    assert behind.seconds[1] == pytest.approx(5 + (0.5 * 20 * megapixels + 4 * (10 + 19 * 5) * megapixels) / 2)
+    assert behind.traffic[1] == pytest.approx(behind.traffic[0] * 20 / 15)
+
+
+def test_tasks_of_motion_alone_write_no_frames():
+    one, apart = (Film.of([Shot(24, {"cuts": "none"})], MODEL, division=Division(flow_apart=is_apart)) for is_apart in (False, True))
+    assert len(apart.needs) == 3 and sum(apart.traffic) - sum(one.traffic) == pytest.approx(24 * WIDTH * HEIGHT * (6 + 20))
 
 
 def test_the_same_seed_makes_the_same_film():

@@ -53,7 +53,7 @@ ALLOWED = {
     # Asks whether the cluster of Ray answers that the user has named.
     "core/ray_driver.py": "imports socket",
     # Looks for a free port for the cluster that it starts.
-    "scripts/farm_speed.py": "imports socket",
+    "scripts/ray_head.py": "imports socket",
 }
 NEEDED = {"torch.load": ("weights_only", True), "np.load": ("allow_pickle", False), "numpy.load": ("allow_pickle", False)}
 
