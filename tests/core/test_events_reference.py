@@ -96,6 +96,6 @@ def test_every_code_is_described_and_every_described_code_is_told():
         errors |= {word for one in call.keywords if one.arg == "code" for word in words(one)}
     for call in calls("fail"):
         errors |= words(call.args[0])
-    for call in calls("_refuse"):
+    for call in calls("refuse"):
         errors |= words(call.args[3]) - {"code"}
     assert errors == codes("error")
