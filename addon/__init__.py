@@ -19,7 +19,7 @@ class Refused(Exception):
 
 _MODULES = (
     "translation", "reach", "properties", "farm_preferences", "preferences", "thumbnails", "operators", "presets", "estimate",
-    "estimate_panel", "panels", "preview", "preview_panel", "explorer", "explorer_panel", "farm_panel", "menus", "cli", "collect", "worker",
+    "estimate_panel", "panels", "preview", "preview_panel", "explorer", "explorer_panel", "farm_panel", "menus", "cli", "collect", "queue",
 )  # fmt: skip
 """In the order in which they register; sub-panels are shown in that order."""
 

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import bpy
 
 from ..core.settings import PRESETS, SettingsError, make_settings, parse
-from . import Refused, collect, compat, farm, worker
+from . import Refused, collect, compat, farm, queue, wording, worker
 from .estimate import Estimate, measure
 from .order import Existing, Order, job_in, take
 from .presets import apply_preset, find
@@ -365,7 +365,7 @@ def _frames(text: str) -> tuple[int, int]:
 
 def _paint(job: worker.Job, *, as_json: bool) -> int:
     job.listener = _print_json if as_json else _line_printer()
-    worker.run(job)
+    queue.run(job)
     assert job.exit_code is not None
     if job.state == "failed":
         _fail(f"{job.progress.message} {job.progress.hint}".strip(), job.exit_code)
@@ -390,7 +390,7 @@ def _line_printer() -> Callable[[worker.Job], None]:
 
     def show(job: worker.Job) -> None:
         nonlocal shown
-        line = f"{job.order.source.strip}: {worker.headline(job)}"
+        line = f"{job.order.source.strip}: {wording.headline(job)}"
         if line != shown:
             shown = line
             print(f"\r\x1b[K{line}" if terminal else line, end="" if terminal and not job.ended else "\n", flush=True)

@@ -15,7 +15,7 @@ from typing import Any
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
-from . import Refused, exr, result, sound, submission, worker
+from . import Refused, exr, queue, result, sound, submission, worker
 from .order import Order
 
 __all__ = ["WATCHED", "Collector", "due", "register", "unregister", "watch", "watched"]
@@ -193,7 +193,7 @@ def _bring_in(collectors: Iterable[Collector]) -> None:
                     bpy.ops.sequencer.brushflow_report("INVOKE_DEFAULT", kind="INFO", text=text)
             if collector.is_done:
                 sound.announce()
-    worker.redraw()
+    queue.redraw()
 
 
 @bpy.app.handlers.persistent

@@ -14,7 +14,7 @@ import bpy
 from bpy.app.translations import pgettext_n as n_
 
 from ..core.settings import animatable
-from . import compat, worker
+from . import compat, queue
 from .errand import INTERVAL, Errand, picture_of, wait
 from .extraction import Task
 from .order import Order, chosen_frames, take
@@ -117,7 +117,7 @@ def estimate_of(strip: bpy.types.Strip) -> Estimate | None:
     """The latest estimate of a strip, if no job of the strip was started since."""
     for one in reversed(ESTIMATES):
         if _is_of(one, strip) and one.state != "cancelled":
-            job = worker.job_of(strip)
+            job = queue.job_of(strip)
             return one if one.facts[0] == (job.number if job else 0) else None
     return None
 
@@ -160,7 +160,7 @@ def _tick() -> float | None:
         if one.state != "failed" or one not in ESTIMATES:
             one.discard()
     if any(news):
-        worker.redraw()
+        queue.redraw()
     return INTERVAL if any(not one.ended for one in ESTIMATES) else None
 
 
@@ -175,7 +175,7 @@ _IDLE = {"name", "preset", "mute_original", "keep_running"}
 
 def _facts(strip: bpy.types.Strip) -> tuple[Any, ...]:
     """All that an estimate depends on and that a panel can ask for at each redraw, the number of the strip's latest job first."""
-    group, job = strip.brushflow, worker.job_of(strip)
+    group, job = strip.brushflow, queue.job_of(strip)
     scene: Any = strip.id_data
     # The value of a setting with keyframes is that at the playhead.
     settings = [getattr(strip, flat_name(name)) for name in sorted({*animatable()} - keyframed(strip))]

@@ -10,7 +10,7 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_rpt as rpt_
 
-from . import Refused, compat, worker
+from . import Refused, compat, queue
 from .estimate import ESTIMATES, Estimate, estimate_of, is_current, of_strip, run, start
 from .operators import active_strip, polled
 from .preferences import draw_sentence
@@ -28,7 +28,7 @@ class SEQUENCER_OT_brushflow_estimate(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         strip = active_strip(context)
-        job = worker.job_of(strip)
+        job = queue.job_of(strip)
         return polled(cls, obstacle(strip) or (rpt_("The strip is being painted.") if job is not None and not job.ended else ""))
 
     def execute(self, context: bpy.types.Context) -> set[Any]:

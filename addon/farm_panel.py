@@ -11,7 +11,7 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_rpt as rpt_
 
-from . import ADDON_ID, Refused, collect, compat, farm, reach, runtime, submission, worker
+from . import ADDON_ID, Refused, collect, compat, farm, queue, reach, runtime, submission
 from .operators import active_strip, chosen_strips, hindrance, polled, start
 from .order import Order
 from .panels import SEQUENCER_PT_brushflow, characters
@@ -116,7 +116,7 @@ class SEQUENCER_OT_brushflow_copy_command(bpy.types.Operator):
 
 def _written(strip: bpy.types.Strip | None) -> farm.BundleJob | None:
     """The latest job of a strip, where it was written for somebody to submit."""
-    job = worker.job_of(strip)
+    job = queue.job_of(strip)
     return job if isinstance(job, farm.BundleJob) and job.state == "done" and job.command else None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 
-from . import worker
+from . import queue, wording
 from .operators import active_strip
 
 __all__ = ["register", "unregister"]
@@ -66,11 +66,11 @@ def _draw_in_add_menu(self: bpy.types.Menu, _context: bpy.types.Context) -> None
 
 
 def _draw_status(self: bpy.types.Header, _context: bpy.types.Context) -> None:
-    job = worker.current()
+    job = queue.current()
     if job is not None:
         row = self.layout.row()
         row.ui_units_x = 15
-        row.progress(factor=job.progress.factor, type="BAR", text=f"{job.order.source.strip}: {worker.headline(job)}")
+        row.progress(factor=job.progress.factor, type="BAR", text=f"{job.order.source.strip}: {wording.headline(job)}")
 
 
 _ENTRIES = (

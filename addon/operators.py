@@ -14,7 +14,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import CollectionProperty, EnumProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
-from . import Refused, compat, reach, versions, worker
+from . import Refused, compat, queue, reach, versions, wording, worker
 from .order import take
 from .properties import absolute, stored_path, strips_of
 from .report import report_of
@@ -84,7 +84,7 @@ def _local_job(scene: bpy.types.Scene, strip: bpy.types.Strip) -> worker.Job:
 
 def _reason(strip: bpy.types.Strip) -> str:
     """Why a strip cannot be painted now; empty where it can."""
-    job = worker.job_of(strip)
+    job = queue.job_of(strip)
     return rpt_("The strip is being painted.") if job is not None and not job.ended else obstacle(strip)
 
 
@@ -102,7 +102,7 @@ def start(
                 raise Refused(rpt_("'{strip}' is left out. {reason}").format(strip=strip.name, reason=reason))
             job = new_job(scene, strip)
             if not bpy.app.background:
-                worker.enqueue(job)
+                queue.enqueue(job)
             jobs.append(job)
         except Refused as refused:
             refusals.append(str(refused))
@@ -121,11 +121,11 @@ def start(
 def _run(operator: bpy.types.Operator, job: worker.Job) -> bool:
     """Paint a strip to its end and say how it went; whether it is done."""
     try:
-        worker.run(job)
+        queue.run(job)
     except Refused as refused:
         operator.report({"ERROR"}, str(refused))
         return False
-    operator.report(*worker.outcome(job))
+    operator.report(*wording.outcome(job))
     return job.state == "done"
 
 
@@ -137,11 +137,11 @@ class SEQUENCER_OT_brushflow_cancel(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        job = worker.job_of(active_strip(context))
+        job = queue.job_of(active_strip(context))
         return polled(cls, rpt_("The strip is not being painted.") if job is None or job.ended else "")
 
     def execute(self, context: bpy.types.Context) -> set[Any]:
-        job = worker.job_of(active_strip(context))
+        job = queue.job_of(active_strip(context))
         assert job
         job.cancel()
         return {"FINISHED"}
@@ -154,7 +154,7 @@ class _OnJob:
 
     @property
     def job(self) -> worker.Job | None:
-        return next((job for job in worker.JOBS if job.number == self.number), None)
+        return next((job for job in queue.JOBS if job.number == self.number), None)
 
 
 class SEQUENCER_OT_brushflow_job_cancel(_OnJob, bpy.types.Operator):
@@ -179,7 +179,7 @@ class SEQUENCER_OT_brushflow_job_retry(_OnJob, bpy.types.Operator):
     def execute(self, _context: bpy.types.Context) -> set[Any]:
         if self.job is None:
             return {"CANCELLED"}
-        scene, strip = worker.original_of(self.job)
+        scene, strip = queue.original_of(self.job)
         if scene is None or strip is None:
             self.report(
                 {"ERROR"}, rpt_("The strip '{strip}' is gone, so it cannot be painted again.").format(strip=self.job.order.source.strip)
@@ -211,7 +211,7 @@ class SEQUENCER_OT_brushflow_job_remove(_OnJob, bpy.types.Operator):
     def execute(self, _context: bpy.types.Context) -> set[Any]:
         if self.job is None or not self.job.ended:
             return {"CANCELLED"}
-        worker.JOBS.remove(self.job)
+        queue.JOBS.remove(self.job)
         return {"FINISHED"}
 
 
@@ -232,7 +232,7 @@ class SEQUENCER_OT_brushflow_reveal(bpy.types.Operator):
             return None
         if strip.brushflow.source_strip:
             return str(absolute(strip.directory))
-        job, results = worker.job_of(strip), versions.results_of(strip)
+        job, results = queue.job_of(strip), versions.results_of(strip)
         if job is None and results:
             return str(absolute(results[-1].directory))
         return str(job.order.folder) if job else None
@@ -327,7 +327,7 @@ class SEQUENCER_OT_brushflow_clear_cache(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[Any]:
         strip = self._strip(context)
         assert strip
-        painted = [job.order.folder for job in worker.JOBS if not job.ended]
+        painted = [job.order.folder for job in queue.JOBS if not job.ended]
         reach.allow()
         base = versions.base_folder(strip)
         found = versions.caches(base, strip.brushflow.job_id, painted)
@@ -388,7 +388,7 @@ class SEQUENCER_OT_brushflow_look(_OnStrip, bpy.types.Operator):
 
     def execute(self, _context: bpy.types.Context) -> set[Any]:
         reach.allow()
-        worker.redraw()
+        queue.redraw()
         return {"FINISHED"}
 
 

@@ -13,7 +13,7 @@ from bpy.app.translations import pgettext_n as n_
 from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.settings import SettingsError, specs
-from . import ADDON_ID, Refused, matte, motion, reach, runtime, vectors, versions, worker
+from . import ADDON_ID, Refused, matte, motion, queue, reach, runtime, vectors, versions, wording, worker
 from .effect import remarks, without_effect
 from .estimate import refusal
 from .estimate_panel import draw_estimate
@@ -64,7 +64,7 @@ class SEQUENCER_PT_brushflow(_Panel, bpy.types.Panel):
         layout.use_property_decorate = False
         _draw_styles(layout, strip)
         layout.prop(strip.brushflow, "preset")
-        job = worker.job_of(strip)
+        job = queue.job_of(strip)
         if job is not None and not job.ended:
             _draw_running(layout, job, width)
         else:
@@ -177,7 +177,7 @@ def _missing(strip: bpy.types.Strip) -> str:
 def _draw_running(layout: bpy.types.UILayout, job: worker.Job, width: int) -> None:
     progress = job.progress
     row = layout.row(align=True)
-    row.progress(factor=progress.factor, type="BAR", text=worker.headline(job))
+    row.progress(factor=progress.factor, type="BAR", text=wording.headline(job))
     row.operator("sequencer.brushflow_cancel", text="", icon="X")
     column = layout.column(align=True)
     if progress.seconds is not None:
@@ -203,7 +203,7 @@ def _draw_outcome(layout: bpy.types.UILayout, job: worker.Job, width: int) -> No
     elif job.state == "cancelled":
         draw_sentence(layout, rpt_("Canceled. Finished frames are kept; Stylize goes on from there."), "INFO", width)
     else:
-        draw_sentence(layout, f"{worker.headline(job)}.", "CHECKMARK", width)
+        draw_sentence(layout, f"{wording.headline(job)}.", "CHECKMARK", width)
         for warning in progress.warnings:
             draw_sentence(layout, warning, "INFO", width)
 
@@ -220,10 +220,10 @@ class SEQUENCER_PT_brushflow_jobs(_Panel, bpy.types.Panel):
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
-        return bool(worker.JOBS)
+        return bool(queue.JOBS)
 
     def draw(self, _context: bpy.types.Context) -> None:
-        for job in worker.JOBS:
+        for job in queue.JOBS:
             _draw_job(self.layout.box().column(align=True), job)
 
 
@@ -239,9 +239,9 @@ def _draw_job(layout: bpy.types.UILayout, job: worker.Job) -> None:
     name = "sequencer.brushflow_job_remove" if job.ended else "sequencer.brushflow_job_cancel"
     row.operator(name, text="", icon="X").number = job.number
     if job.ended:
-        layout.label(text=worker.headline(job))
+        layout.label(text=wording.headline(job))
     else:
-        layout.progress(factor=job.progress.factor, type="BAR", text=worker.headline(job))
+        layout.progress(factor=job.progress.factor, type="BAR", text=wording.headline(job))
     if job.progress.thumbnail is not None:
         layout.template_icon(icon_value=icon(f"job {job.number}", job.progress.thumbnail), scale=_THUMBNAIL)
 
@@ -430,7 +430,7 @@ _MEASURE_INTERVAL = 0.5
 
 
 def _show_measure() -> float | None:
-    worker.redraw()
+    queue.redraw()
     return _MEASURE_INTERVAL if versions.METER.is_busy else None
 
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 Brushflow Authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Start, watch and end the processes of a job: the windowless Blender that renders frames, then the engine.
+"""One job: start, watch and end its processes, first the windowless Blender that renders frames, then the engine.
 
 As in Blender's own extension system: Popen, JSON messages, and no thread touches bpy. The same code serves the window, where a
 timer pumps it, and `blender -b`, which waits.
@@ -27,40 +27,20 @@ from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_n as n_
 from bpy.app.translations import pgettext_rpt as rpt_
 
-from . import Refused, result, runtime, sound, source, submission, thumbnails
+from . import Refused, result, runtime, source, submission, thumbnails
 from .motion import estimated
 from .order import Order, take
 from .process import Process, is_running, was_killed
 from .thumbnails import Thumbnail
+from .wording import joined
 
-__all__ = [
-    "JOBS",
-    "Job",
-    "Progress",
-    "as_time",
-    "current",
-    "enqueue",
-    "hands_off",
-    "headline",
-    "job_of",
-    "left_running",
-    "original_of",
-    "outcome",
-    "redraw",
-    "register",
-    "run",
-    "unregister",
-]
+__all__ = ["Job", "Progress", "hands_off", "left_running"]
 
 log = logging.getLogger(__name__)
 
 PROTOCOL = 1
-INTERVAL = 0.1
-"""Seconds between two looks at the processes."""
 GROWTH = 2.0
 """Least number of seconds between two looks at the painted frames: each makes Blender read those anew that it shows."""
-FAREWELL = 2.0
-"""Most seconds that Blender waits for processes when it is closed; an engine that takes longer ends by itself."""
 FAILED, CANCELLED = 1, 130
 """Exit codes of the engine."""
 _UNRENDERED = {
@@ -418,7 +398,7 @@ class Job:
     def achievement(self) -> str:
         """What a job that is done has done, in a few words."""
         kept = iface_("kept {count}").format(count=self.progress.kept) if self.progress.kept else ""
-        return _joined(iface_("Painted {count} frames").format(count=self.progress.painted), kept)
+        return joined(iface_("Painted {count} frames").format(count=self.progress.painted), kept)
 
     def advice(self) -> str:
         """What is left to do when the job is done, in a sentence or two; empty where nothing is."""
@@ -453,183 +433,9 @@ def left_running(folder: Path) -> int | None:
     return number if is_running(number, str(folder / "job.json")) else None
 
 
-def headline(job: Job) -> str:
-    """What a job is doing, in a few words."""
-    progress = job.progress
-    match job.state:
-        case "waiting":
-            return iface_("Taking over from the engine that was left running") if job.takes_over else iface_("Waiting for another strip")
-        case "rendering":
-            text = iface_((_READING_FRAME if progress.index else _READING)[progress.reading])
-            return text.format(number=progress.index, count=progress.total)
-        case "painting" if progress.index:
-            left = iface_("{time} left").format(time=as_time(progress.eta)) if progress.eta is not None else ""
-            text = iface_("Pass {turn} of {turns}, frame {number} of {count}" if progress.passes > 1 else "Frame {number} of {count}")
-            frame = text.format(turn=progress.pass_number, turns=progress.passes, number=progress.index, count=progress.total)
-            return _joined(frame, left)
-        case "canceling":
-            return iface_("Canceling")
-        case "planning":
-            return iface_("Planning the tasks")
-        case "sending":
-            return iface_("Sending the job to the farm")
-        case "done":
-            return job.achievement()
-        case "failed":
-            return iface_("Failed")
-        case "cancelled":
-            return iface_("Canceled")
-    return iface_("Starting the engine")
-
-
-_READING = {"frames": n_("Reading the strip"), "matte": n_("Reading the matte"), "vectors": n_("Reading the motion")}
-_READING_FRAME = {
-    "frames": n_("Reading frame {number} of {count}"),
-    "matte": n_("Reading the matte, frame {number} of {count}"),
-    "vectors": n_("Reading the motion, frame {number} of {count}"),
-}
-
-
-def _joined(*parts: str) -> str:
-    return ", ".join(part for part in parts if part)
-
-
-def outcome(job: Job) -> tuple[set[Any], str]:
-    """How a job ended, as `Operator.report` takes it."""
-    progress = job.progress
-    match job.state:
-        case "failed":
-            return {"ERROR"}, f"{progress.message} {progress.hint}".strip()
-        case "cancelled":
-            return {"WARNING"}, rpt_("Canceled; finished frames were kept.")
-    return {"INFO"}, job.advice() or headline(job)
-
-
-def as_time(seconds: float) -> str:
-    """Seconds as people read them: 0:09, 12:30, 1:05:00."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-JOBS: list[Job] = []
-"""Jobs of this Blender, in the order in which they run, one at a time; ended ones stay until their strip is painted again."""
-
-
-def job_of(strip: bpy.types.Strip | None) -> Job | None:
-    """The latest job of a strip."""
-    if strip is None:
-        return None
-    job_id, scene = strip.brushflow.job_id, strip.id_data.name
-    for job in reversed(JOBS):
-        # Undo may have taken the strip's id away.
-        source = job.order.source
-        if job.order.job_id == job_id or (not job_id and (source.scene, source.strip) == (scene, strip.name)):
-            return job
-    return None
-
-
-def original_of(job: Job) -> tuple[bpy.types.Scene | None, bpy.types.Strip | None]:
-    """The scene and the strip that a job was taken for, None for what is gone."""
-    scene: Any = bpy.data.scenes.get(job.order.source.scene)
-    return scene, result.find_original(scene, job.order) if scene else None
-
-
 def hands_off() -> bool:
     """Whether the project must not be changed now: it is being rendered, or the user drags strips."""
     if bpy.app.is_job_running("RENDER"):
         return True
     names = [operator.bl_idname for window in bpy.context.window_manager.windows for operator in window.modal_operators]
     return any(name.startswith(("TRANSFORM_OT_", "SEQUENCER_OT_")) and "_brushflow_" not in name for name in names)
-
-
-def enqueue(job: Job) -> None:
-    """Let a job run after those before it, watched by a timer; raises Refused."""
-    job.prepare()
-    JOBS[:] = [other for other in JOBS if not (other.ended and other.order.job_id == job.order.job_id)]
-    JOBS.append(job)
-    if not bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.register(_tick, first_interval=INTERVAL, persistent=True)
-
-
-def _tick() -> float | None:
-    job = current()
-    if job is not None:
-        if job.update():
-            redraw()
-        job.grow()
-        if job.ended:
-            _conclude(job)
-    return INTERVAL if any(not job.ended for job in JOBS) else None
-
-
-def _conclude(job: Job) -> None:
-    """Make one step for undo of what a job has laid, and say how it ended."""
-    (kind,), text = outcome(job)
-    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
-        if job.is_laid:
-            bpy.ops.ed.undo_push(message="Stylize Strip")
-        bpy.ops.sequencer.brushflow_report("INVOKE_DEFAULT", kind=kind, text=f"{job.order.source.strip}: {text}")
-    if job.state != "cancelled":
-        sound.announce()
-
-
-def current() -> Job | None:
-    """The job in work."""
-    return next((job for job in JOBS if not job.ended), None)
-
-
-def redraw() -> None:
-    """Draw the sequencer's sidebars and the status bar anew."""
-    for window in bpy.context.window_manager.windows:
-        # The hints that an operator shows there while it runs are its own.
-        if not window.modal_operators:
-            with bpy.context.temp_override(window=window):
-                window.workspace.status_text_set_internal(None)
-        for area in window.screen.areas:
-            if area.type == "SEQUENCE_EDITOR":
-                for region in area.regions:
-                    # The sidebar alone: drawing the preview anew at every message would slow down the job that it waits for.
-                    if region.type == "UI":
-                        region.tag_redraw()
-
-
-def run(job: Job) -> None:
-    """Run a job to its end, for Blender without a window; Ctrl-C cancels it. Raises Refused."""
-    job.prepare()
-    while not job.ended:
-        try:
-            job.update()
-            time.sleep(0.02)
-        except KeyboardInterrupt:
-            job.cancel()
-
-
-@bpy.app.handlers.persistent
-def _abandon_all(*_: object) -> list[threading.Thread]:
-    ending = [thread for job in JOBS if (thread := job.abandon())]
-    JOBS.clear()
-    return ending
-
-
-@bpy.app.handlers.persistent
-def _undone(*_: object) -> None:
-    for job in JOBS:
-        job.undone()
-
-
-def register() -> None:
-    bpy.app.handlers.load_pre.append(_abandon_all)
-    bpy.app.handlers.undo_post.append(_undone)
-    bpy.app.handlers.redo_post.append(_undone)
-
-
-def unregister() -> None:
-    bpy.app.handlers.redo_post.remove(_undone)
-    bpy.app.handlers.undo_post.remove(_undone)
-    bpy.app.handlers.load_pre.remove(_abandon_all)
-    deadline = time.monotonic() + FAREWELL
-    for thread in _abandon_all():
-        thread.join(max(0.0, deadline - time.monotonic()))
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)

@@ -174,15 +174,15 @@ def test_every_strip_has_its_own(scene: Any, strip: Any, image_strip: Callable[.
 
 def test_it_gives_way_to_a_job_of_the_strip(scene: Any, strip: Any, drawn: Callable[..., str]) -> None:
     import bpy
-    from bl_ext.user_default.brushflow.addon import order, worker
+    from bl_ext.user_default.brushflow.addon import order, queue, worker
 
     ask()
     job = worker.Job(order.take(scene, strip))
-    worker.JOBS.append(job)
+    queue.JOBS.append(job)
     assert not bpy.ops.sequencer.brushflow_estimate.poll()
     job.cancel()
     assert drawn() == ""
-    worker.JOBS.clear()
+    queue.JOBS.clear()
 
 
 def test_what_surely_cannot_be_finished_is_told_and_not_started(estimate: Any, engine: Any, strip: Any, drawn: Callable[..., str]) -> None:

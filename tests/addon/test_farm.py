@@ -29,25 +29,25 @@ print(json.dumps({"files": []}))
 @pytest.fixture(autouse=True)
 def engine(extension: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """A program that plans nothing."""
-    from bl_ext.user_default.brushflow.addon import collect, runtime, worker
+    from bl_ext.user_default.brushflow.addon import collect, queue, runtime
 
     monkeypatch.setenv("BRUSHFLOW_ENGINE_PYTHON", sys.executable)
     program = tmp_path / "engine.py"
     program.write_text(PLAN)
     monkeypatch.setattr(runtime, "CORE", program)
     yield
-    worker.JOBS.clear()
+    queue.JOBS.clear()
     collect.WATCHED.clear()
 
 
 @pytest.fixture
 def submit(scene: Any, strip: Any) -> Callable[..., Any]:
     """Hands the strip to a farm, and gives its job."""
-    from bl_ext.user_default.brushflow.addon import farm, worker
+    from bl_ext.user_default.brushflow.addon import farm, queue
 
     def hand(engine: str = "OPENJD", address: str | None = None) -> Any:
         job = farm.new_job(scene, strip, farm.chosen(engine, address))
-        worker.run(job)
+        queue.run(job)
         return job
 
     return hand

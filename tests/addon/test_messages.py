@@ -60,7 +60,7 @@ def new_job(extension: None, project: Path, scene: Any, image_strip: Callable[..
 @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=40) | events().map(json.dumps))
 def test_any_line_is_a_message_that_a_job_can_show_or_none(new_job: Callable[[], Any], line: str) -> None:
-    from bl_ext.user_default.brushflow.addon import worker
+    from bl_ext.user_default.brushflow.addon import wording
     from bl_ext.user_default.brushflow.addon.messages import message_of
 
     message = message_of(line)
@@ -69,9 +69,9 @@ def test_any_line_is_a_message_that_a_job_can_show_or_none(new_job: Callable[[],
     job = new_job()
     job._handle(message)
     assert 0 <= job.progress.factor <= 1
-    assert worker.headline(job)
+    assert wording.headline(job)
     for seconds in (job.progress.eta, job.progress.seconds):
-        assert seconds is None or worker.as_time(seconds)
+        assert seconds is None or wording.as_time(seconds)
 
 
 @pytest.mark.parametrize("name", sorted(SOUND))

@@ -210,11 +210,11 @@ def test_without_the_temporal_weight_nothing_that_serves_it_has_an_effect_unless
 
 
 def test_every_state_of_a_job_is_shown_in_words(draw: Callable[[], str], scene: Any, strip: Any) -> None:
-    from bl_ext.user_default.brushflow.addon import worker
+    from bl_ext.user_default.brushflow.addon import queue, worker
     from bl_ext.user_default.brushflow.addon.order import take
 
     job = worker.Job(take(scene, strip))
-    worker.JOBS.append(job)
+    queue.JOBS.append(job)
     try:
         progress = job.progress
         assert "Jobs" not in draw() and "Waiting for another strip" in draw()
@@ -238,12 +238,12 @@ def test_every_state_of_a_job_is_shown_in_words(draw: Callable[[], str], scene: 
         job.exit_code, job.state, progress.painted, progress.kept = 0, "done", 20, 4
         assert "Painted 20 frames, kept 4." in draw()
     finally:
-        worker.JOBS.clear()
+        queue.JOBS.clear()
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0.4, "0:00"), (9, "0:09"), (59.7, "1:00"), (750, "12:30"), (3900, "1:05:00")])
 def test_time_is_written_as_people_read_it(extension: None, seconds: float, words: str) -> None:
-    from bl_ext.user_default.brushflow.addon.worker import as_time
+    from bl_ext.user_default.brushflow.addon.wording import as_time
 
     assert as_time(seconds) == words
 
@@ -290,12 +290,12 @@ def test_users_may_give_keys_to_the_operators_which_have_none(extension: None) -
     assert {("Sequencer", "stylize"), ("Sequencer", "preview"), ("Sequencer", "preview_compare"), ("Image", "preview_compare")} <= keyed
 
 
-def test_the_status_bar_shows_the_job_in_work(scene: Any, strip: Any, queue: Any) -> None:
+def test_the_status_bar_shows_the_job_in_work(scene: Any, strip: Any, jobs: Any) -> None:
     from bl_ext.user_default.brushflow.addon import worker
     from bl_ext.user_default.brushflow.addon.order import take
 
     assert drawn_in("STATUSBAR_HT_header") == []
-    queue.append(worker.Job(take(scene, strip)))
+    jobs.append(worker.Job(take(scene, strip)))
     assert drawn_in("STATUSBAR_HT_header") == ["shot: Waiting for another strip"]
 
 
@@ -324,14 +324,14 @@ def test_paintings_are_added_and_removed(scene: Any, strip: Any, painting: Path)
 
 
 @pytest.fixture
-def queue(extension: None) -> Iterator[Any]:
+def jobs(extension: None) -> Iterator[Any]:
     """The jobs of this Blender, as the window has them: painting is never waited for."""
-    from bl_ext.user_default.brushflow.addon import worker
+    from bl_ext.user_default.brushflow.addon import queue
 
-    yield worker.JOBS
-    for job in worker.JOBS:
+    yield queue.JOBS
+    for job in queue.JOBS:
         job.abandon()
-    worker.JOBS.clear()
+    queue.JOBS.clear()
 
 
 def test_stylize_takes_all_selected_strips_in_their_order_in_time(scene: Any, strip: Any, image_strip: MakeStrip, painting: Path) -> None:
@@ -355,14 +355,14 @@ def test_strips_that_cannot_be_painted_are_named_while_the_others_are_painted(
     scene: Any, strip: Any, image_strip: MakeStrip, monkeypatch: pytest.MonkeyPatch, draw: Callable[[], str], capfd: Any
 ) -> None:
     import bpy
-    from bl_ext.user_default.brushflow.addon import worker
+    from bl_ext.user_default.brushflow.addon import queue
 
     image_strip(start=20, name="bare")
     image_strip(start=30, name="locked").lock = True
     scene.sequence_editor.active_strip = strip
     assert "Stylize 3 Strips" in draw()
     queued: list[str] = []
-    monkeypatch.setattr(worker, "run", lambda job: queued.append(job.order.source.strip))
+    monkeypatch.setattr(queue, "run", lambda job: queued.append(job.order.source.strip))
     bpy.ops.sequencer.brushflow_stylize()
     assert queued == ["shot"]
     said = capfd.readouterr().out
@@ -371,7 +371,7 @@ def test_strips_that_cannot_be_painted_are_named_while_the_others_are_painted(
 
 
 def test_the_list_of_jobs_cancels_retries_and_forgets_each_of_them(
-    draw: Callable[[], str], scene: Any, strip: Any, queue: Any, image_strip: MakeStrip, painting: Path
+    draw: Callable[[], str], scene: Any, strip: Any, jobs: Any, image_strip: MakeStrip, painting: Path
 ) -> None:
     import bpy
     from bl_ext.user_default.brushflow.addon import worker
@@ -380,7 +380,7 @@ def test_the_list_of_jobs_cancels_retries_and_forgets_each_of_them(
     other = image_strip(start=20, name="other")
     other.brushflow.styles.add().path = str(painting)
     first, second = worker.Job(take(scene, strip)), worker.Job(take(scene, other))
-    queue.extend([first, second])
+    jobs.extend([first, second])
     scene.sequence_editor.active_strip = None
     text = draw()
     assert "shot" in text and "other" in text and text.count("Cancel Job Waiting for another strip") == 2
@@ -388,9 +388,9 @@ def test_the_list_of_jobs_cancels_retries_and_forgets_each_of_them(
     assert (first.state, second.state) == ("waiting", "cancelled")
     assert "Retry Job" in draw()
     bpy.ops.sequencer.brushflow_job_remove(number=first.number)
-    assert queue == [first, second], "a job in work is not forgotten"
+    assert jobs == [first, second], "a job in work is not forgotten"
     bpy.ops.sequencer.brushflow_job_remove(number=second.number)
-    assert queue == [first]
+    assert jobs == [first]
 
 
 def test_a_painted_strip_says_where_it_comes_from_and_offers_its_versions(draw: Callable[[], str], scene: Any, strip: Any) -> None:
@@ -410,7 +410,7 @@ def test_a_painted_strip_says_where_it_comes_from_and_offers_its_versions(draw: 
 def test_the_farm_panel_shows_how_a_farm_is_reached_and_what_has_come_back(
     draw: Callable[[], str], scene: Any, strip: Any, tmp_path: Path
 ) -> None:
-    from bl_ext.user_default.brushflow.addon import collect, farm, runtime, worker
+    from bl_ext.user_default.brushflow.addon import collect, farm, queue, runtime
     from bl_ext.user_default.brushflow.addon.order import take
 
     chosen = runtime.preferences().farm
@@ -423,7 +423,7 @@ def test_the_farm_panel_shows_how_a_farm_is_reached_and_what_has_come_back(
     folder = chosen.folders.add()
     folder.here, folder.there = str(tmp_path), "/mnt/film"
     job = farm.new_job(scene, strip, farm.chosen())
-    worker.JOBS.append(job)
+    queue.JOBS.append(job)
     try:
         assert "as /mnt/film." in draw()
         job.state = "planning"
@@ -436,5 +436,5 @@ def test_the_farm_panel_shows_how_a_farm_is_reached_and_what_has_come_back(
         assert "0 of 3 frames are there" in draw() and "Frame 2 is not whole yet, and is left out." in draw()
     finally:
         chosen.folders.clear()
-        worker.JOBS.clear()
+        queue.JOBS.clear()
         collect.WATCHED.clear()

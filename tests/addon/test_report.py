@@ -13,7 +13,7 @@ import pytest
 
 @pytest.fixture
 def job(extension: None, project: Path, scene: Any, image_strip: Callable[..., Any], painting: Path) -> Any:
-    from bl_ext.user_default.brushflow.addon import worker
+    from bl_ext.user_default.brushflow.addon import queue, worker
     from bl_ext.user_default.brushflow.addon.order import take
 
     strip = image_strip()
@@ -24,9 +24,9 @@ def job(extension: None, project: Path, scene: Any, image_strip: Callable[..., A
     job.state, job.exit_code = "failed", 1
     job.order.folder.mkdir(parents=True)
     job.order.log_file.write_text("".join(f"line {number}\n" for number in range(500)), encoding="utf-8")
-    worker.JOBS.append(job)
+    queue.JOBS.append(job)
     yield job
-    worker.JOBS.clear()
+    queue.JOBS.clear()
 
 
 def test_a_report_tells_versions_settings_outcome_and_the_end_of_the_log(job: Any) -> None:

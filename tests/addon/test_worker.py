@@ -20,11 +20,25 @@ from tests.blender import picture, write_image
 
 @pytest.fixture
 def worker(extension: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    from bl_ext.user_default.brushflow.addon import worker
+    from bl_ext.user_default.brushflow.addon import queue, worker
 
     monkeypatch.setenv("BRUSHFLOW_ENGINE_PYTHON", sys.executable)
     yield worker
-    worker.JOBS.clear()
+    queue.JOBS.clear()
+
+
+@pytest.fixture
+def queue(worker: Any) -> Any:
+    from bl_ext.user_default.brushflow.addon import queue
+
+    return queue
+
+
+@pytest.fixture
+def wording(worker: Any) -> Any:
+    from bl_ext.user_default.brushflow.addon import wording
+
+    return wording
 
 
 @pytest.fixture
@@ -52,19 +66,19 @@ def engine_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[...
 READY = '{"event": "ready", "protocol": 1, "total": 3, "device": "cpu"}'
 
 
-def test_an_error_event_is_shown_in_the_engines_words(worker: Any, new_job: Callable[[], Any], engine_says: Callable[..., None]) -> None:
+def test_an_error_event_is_shown_in_the_engines_words(queue: Any, new_job: Callable[[], Any], engine_says: Callable[..., None]) -> None:
     engine_says(READY, '{"event": "error", "code": "memory", "message": "Too little memory.", "hint": "Lower it.", "log": ""}', code=1)
     job = new_job()
-    worker.run(job)
+    queue.run(job)
     assert (job.state, job.exit_code, job.progress.message, job.progress.hint) == ("failed", 1, "Too little memory.", "Lower it.")
 
 
 def test_an_engine_that_dies_without_a_word_is_told_with_its_log(
-    worker: Any, new_job: Callable[[], Any], engine_says: Callable[..., None]
+    queue: Any, new_job: Callable[[], Any], engine_says: Callable[..., None]
 ) -> None:
     engine_says(READY, code=9)
     job = new_job()
-    worker.run(job)
+    queue.run(job)
     assert (job.state, job.exit_code) == ("failed", 1)
     assert job.progress.message.startswith("The engine stopped without a word")
     assert str(job.order.log_file) in job.progress.message
@@ -87,7 +101,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends no process where memory runs out")
 def test_an_engine_that_the_system_kills_is_started_once_more_with_a_smaller_plan(
-    worker: Any, new_job: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    queue: Any, new_job: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     from bl_ext.user_default.brushflow.addon import runtime
 
@@ -97,7 +111,7 @@ def test_an_engine_that_the_system_kills_is_started_once_more_with_a_smaller_pla
     job = new_job()
     job.prepare()
     paint(job.order, 1, 2, 3)
-    worker.run(job)
+    queue.run(job)
     assert (job.state, job.progress.painted) == ("done", 1), job.progress.message
     (warning,) = job.progress.warnings
     assert "memory" in warning and "started again" in warning
@@ -108,7 +122,7 @@ def test_an_engine_that_the_system_kills_is_started_once_more_with_a_smaller_pla
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends no process where memory runs out")
 def test_an_engine_that_the_system_kills_twice_ends_with_what_would_help(
-    worker: Any, new_job: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    queue: Any, new_job: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     from bl_ext.user_default.brushflow.addon import runtime
 
@@ -117,7 +131,7 @@ def test_an_engine_that_the_system_kills_twice_ends_with_what_would_help(
     monkeypatch.setattr(runtime, "CORE", core)
     job = new_job()
     paint(job.order, 1)
-    worker.run(job)
+    queue.run(job)
     assert (job.state, job.exit_code) == ("failed", 1)
     assert job.progress.message == "The system has ended the engine twice, as it does when memory runs out."
     assert job.progress.hint.startswith("Close other programs or lower Resolution")
@@ -132,10 +146,10 @@ def test_a_warning_that_comes_again_is_shown_once(worker: Any, new_job: Callable
     assert len(job.progress.warnings) == 2
 
 
-def test_an_engine_of_another_protocol_is_stopped(worker: Any, new_job: Callable[[], Any], engine_says: Callable[..., None]) -> None:
+def test_an_engine_of_another_protocol_is_stopped(queue: Any, new_job: Callable[[], Any], engine_says: Callable[..., None]) -> None:
     engine_says(READY.replace('"protocol": 1', '"protocol": 2'), code=130, listen=True)
     job = new_job()
-    worker.run(job)
+    queue.run(job)
     assert (job.state, job.exit_code) == ("failed", 1)
     assert "another protocol" in job.progress.message
 
@@ -173,7 +187,7 @@ def test_progress_follows_the_events_even_where_a_frame_is_written_late(worker: 
     assert progress.warnings == ["Some values are brighter than white."]
 
 
-def test_progress_goes_over_all_passes_and_only_delivered_frames_count_as_painted(worker: Any, new_job: Callable[[], Any]) -> None:
+def test_progress_goes_over_all_passes_and_only_delivered_frames_count_as_painted(wording: Any, new_job: Callable[[], Any]) -> None:
     job = new_job()
     job._handle({"event": "ready", "protocol": 1, "total": 3, "passes": 2, "device": "cpu"})
     seen, lines = [], []
@@ -183,7 +197,7 @@ def test_progress_goes_over_all_passes_and_only_delivered_frames_count_as_painte
     ):  # fmt: skip
         job._handle(message)
         seen.append(job.progress.factor)
-        lines.append(worker.headline(job))
+        lines.append(wording.headline(job))
     assert seen == sorted(seen)
     assert (seen[5], seen[-1]) == (pytest.approx(1 / 2), 1)
     assert lines[6] == "Pass 2 of 2, frame 1 of 3, 0:04 left"
@@ -202,15 +216,15 @@ def test_going_on_in_a_later_pass_counts_the_passes_before_as_done(worker: Any, 
     assert job.progress.factor == 0.5
 
 
-def test_what_is_rendered_for_the_engine_is_told_by_its_kind(worker: Any, new_job: Callable[[], Any]) -> None:
+def test_what_is_rendered_for_the_engine_is_told_by_its_kind(wording: Any, new_job: Callable[[], Any]) -> None:
     job = new_job()
     job.state = "rendering"
     lines = []
     for kind in ("frames", "matte", "vectors"):
         job._handle({"event": "extracting", "kind": kind, "total": 3})
-        lines.append(worker.headline(job))
+        lines.append(wording.headline(job))
         job._handle({"event": "extracted", "kind": kind, "frame": 12, "index": 2, "total": 3})
-        lines.append(worker.headline(job))
+        lines.append(wording.headline(job))
     assert lines[:2] == ["Reading the strip", "Reading frame 2 of 3"]
     assert lines[2:] == ["Reading the matte", "Reading the matte, frame 2 of 3", "Reading the motion", "Reading the motion, frame 2 of 3"]
 
@@ -239,11 +253,11 @@ def test_a_strip_that_cannot_be_rendered_is_told_and_leaves_no_copy_of_the_proje
 
 
 def test_frames_that_the_engine_promised_but_did_not_write_are_told(
-    worker: Any, new_job: Callable[[], Any], engine_says: Callable[..., None]
+    queue: Any, new_job: Callable[[], Any], engine_says: Callable[..., None]
 ) -> None:
     engine_says(READY)
     job = new_job()
-    worker.run(job)
+    queue.run(job)
     assert job.state == "failed"
     assert "shot_0001.exr is gone" in job.progress.message
 
@@ -255,12 +269,12 @@ def paint(order: Any, *frames: int) -> None:
 
 
 @pytest.fixture
-def painting_job(worker: Any, new_job: Callable[[], Any], engine_says: Callable[..., None]) -> Iterator[Any]:
+def painting_job(queue: Any, new_job: Callable[[], Any], engine_says: Callable[..., None]) -> Iterator[Any]:
     """A job whose engine has delivered one frame of three and waits to be canceled."""
     engine_says(READY, json.dumps(finished(1)), code=130, listen=True)
     job = new_job()
     job.prepare()
-    worker.JOBS.append(job)
+    queue.JOBS.append(job)
     paint(job.order, 1)
     deadline = time.monotonic() + 30
     while job.progress.painted == 0 and time.monotonic() < deadline:
@@ -288,7 +302,7 @@ def test_painted_frames_are_shown_while_others_are_painted_and_stay_when_cancele
     assert (painting_job.state, len(laid.elements), strip.mute) == ("cancelled", 2, False)
 
 
-def test_a_growing_strip_that_is_deleted_stays_away_and_one_that_was_undone_comes_again(painting_job: Any, scene: Any, worker: Any) -> None:
+def test_a_growing_strip_that_is_deleted_stays_away_and_one_that_was_undone_comes_again(painting_job: Any, scene: Any, queue: Any) -> None:
     painting_job.grow()
     strips = scene.sequence_editor.strips
     strips.remove(strips["shot [stripes]"])
@@ -297,39 +311,39 @@ def test_a_growing_strip_that_is_deleted_stays_away_and_one_that_was_undone_come
     painting_job._grown = 0.0
     painting_job.grow()
     assert len(strips) == 1
-    worker._undone()
+    queue._undone()
     painting_job.grow()
     assert len(strips["shot [stripes]"].elements) == 2
 
 
-def test_a_strip_knows_its_job_though_undo_took_its_id_and_though_it_was_renamed(painting_job: Any, strip: Any, worker: Any) -> None:
+def test_a_strip_knows_its_job_though_undo_took_its_id_and_though_it_was_renamed(painting_job: Any, strip: Any, queue: Any) -> None:
     strip.name = "renamed"
-    assert worker.job_of(strip) is painting_job
+    assert queue.job_of(strip) is painting_job
     strip.name, strip.brushflow.job_id = "shot", ""
-    assert worker.job_of(strip) is painting_job
+    assert queue.job_of(strip) is painting_job
     strip.name = "another"
-    assert worker.job_of(strip) is None
+    assert queue.job_of(strip) is None
 
 
 def test_the_timer_carries_a_job_to_its_end_in_a_window_with_a_sequencer(
-    worker: Any, new_job: Callable[[], Any], engine_says: Callable[..., None], scene: Any, strip: Any
+    queue: Any, new_job: Callable[[], Any], engine_says: Callable[..., None], scene: Any, strip: Any
 ) -> None:
     import bpy
 
     bpy.context.window_manager.windows[0].screen.areas[0].type = "SEQUENCE_EDITOR"
     engine_says(READY, *(json.dumps(finished(index)) for index in (1, 2, 3)))
     job = new_job()
-    worker.enqueue(job)
+    queue.enqueue(job)
     try:
         paint(job.order, 1, 2, 3)
         deadline = time.monotonic() + 30
-        while worker._tick() is not None and time.monotonic() < deadline:
+        while queue._tick() is not None and time.monotonic() < deadline:
             time.sleep(0.02)
     finally:
-        bpy.app.timers.unregister(worker._tick)
+        bpy.app.timers.unregister(queue._tick)
     assert job.state == "done"
     assert len(scene.sequence_editor.strips["shot [stripes]"].elements) == 3
-    assert worker.current() is None
+    assert queue.current() is None
 
 
 _PATIENT = """
@@ -364,7 +378,7 @@ def until(job: Any, condition: Callable[[], bool]) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a Windows process tells nobody its arguments")
 def test_an_engine_that_keeps_running_outlives_the_project_and_the_next_job_takes_over(
-    worker: Any, scene: Any, strip: Any, patient_engine: None
+    worker: Any, queue: Any, wording: Any, scene: Any, strip: Any, patient_engine: None
 ) -> None:
     from bl_ext.user_default.brushflow.addon.order import take
 
@@ -372,8 +386,8 @@ def test_an_engine_that_keeps_running_outlives_the_project_and_the_next_job_take
     job.prepare()
     folder = job.order.folder
     until(job, lambda: job.state == "painting" and (folder / "alive").is_file())
-    worker.JOBS.append(job)
-    worker._abandon_all()
+    queue.JOBS.append(job)
+    queue._abandon_all()
     before = (folder / "alive").stat().st_mtime_ns
     time.sleep(0.5)
     assert (folder / "alive").stat().st_mtime_ns > before
@@ -381,7 +395,7 @@ def test_an_engine_that_keeps_running_outlives_the_project_and_the_next_job_take
     second = worker.Job(take(scene, strip))
     second.prepare()
     second.update()
-    assert (second.state, worker.headline(second)) == ("waiting", "Taking over from the engine that was left running")
+    assert (second.state, wording.headline(second)) == ("waiting", "Taking over from the engine that was left running")
     until(second, lambda: second.state == "painting")
     assert worker.left_running(folder) is None
     second.abandon().join(30)
@@ -399,17 +413,17 @@ def test_an_engine_that_keeps_running_can_be_canceled(worker: Any, scene: Any, s
     assert not (job.order.folder / "cache" / "engine.pid").exists()
 
 
-def test_opening_another_project_does_not_wait_for_the_engine(painting_job: Any, worker: Any) -> None:
+def test_opening_another_project_does_not_wait_for_the_engine(painting_job: Any, queue: Any) -> None:
     begun = time.monotonic()
-    (thread,) = worker._abandon_all()
+    (thread,) = queue._abandon_all()
     assert time.monotonic() - begun < 0.1
-    assert worker.JOBS == []
+    assert queue.JOBS == []
     thread.join(30)
     assert not thread.is_alive()
 
 
 def test_watching_a_job_and_showing_its_frames_takes_little_of_blenders_time(
-    worker: Any, scene: Any, project: Path, footage: Callable[..., list[Path]], image_strip: Callable[..., Any], painting: Path,
+    worker: Any, queue: Any, scene: Any, project: Path, footage: Callable[..., list[Path]], image_strip: Callable[..., Any], painting: Path,
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
 ) -> None:  # fmt: skip
     import bpy
@@ -432,14 +446,14 @@ def test_watching_a_job_and_showing_its_frames_takes_little_of_blenders_time(
     # Far more often than a person sees it.
     monkeypatch.setattr(worker, "GROWTH", 0.05)
     job = worker.Job(take(scene, strip))
-    worker.enqueue(job)
-    bpy.app.timers.unregister(worker._tick)
+    queue.enqueue(job)
+    bpy.app.timers.unregister(queue._tick)
     paint(job.order, *range(1, count + 1))
-    worker._tick()  # starts the engine
+    queue._tick()  # starts the engine
     spent = []
     while not job.ended:
         begun = time.thread_time()
-        worker._tick()
+        queue._tick()
         spent.append(time.thread_time() - begun)
         time.sleep(0.01)
     assert job.state == "done"
@@ -449,7 +463,7 @@ def test_watching_a_job_and_showing_its_frames_takes_little_of_blenders_time(
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system does not tell a process what it has open")
 def test_watching_a_job_of_two_thousand_frames_takes_no_more_memory_at_its_end(
-    worker: Any, scene: Any, project: Path, footage: Callable[..., list[Path]], image_strip: Callable[..., Any], painting: Path,
+    worker: Any, queue: Any, scene: Any, project: Path, footage: Callable[..., list[Path]], image_strip: Callable[..., Any], painting: Path,
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, is_full: bool, record: Callable[..., None],
 ) -> None:  # fmt: skip
     if not is_full:
@@ -471,14 +485,14 @@ def test_watching_a_job_of_two_thousand_frames_takes_no_more_memory_at_its_end(
     monkeypatch.setattr(runtime, "CORE", core)
     monkeypatch.setattr(worker, "GROWTH", 0.2)
     job = worker.Job(take(scene, strip))
-    worker.enqueue(job)
-    bpy.app.timers.unregister(worker._tick)
+    queue.enqueue(job)
+    bpy.app.timers.unregister(queue._tick)
     paint(job.order, 1)
     for frame in range(2, count + 1):
         job.order.frame_file(frame).hardlink_to(job.order.frame_file(1))
     samples, opened = [], []
     while not job.ended:
-        worker._tick()
+        queue._tick()
         if len(job._delivered) >= 200 and (not samples or len(job._delivered) >= samples[-1][0] + 50):
             samples.append((len(job._delivered), resident() / 1e6))
             opened.append(len(list(Path("/proc/self/fd").iterdir())))

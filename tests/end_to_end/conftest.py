@@ -14,10 +14,24 @@ __all__ = ["extension", "footage", "image_strip", "is_full", "painting", "projec
 
 @pytest.fixture
 def worker(engine_python: str, monkeypatch: pytest.MonkeyPatch, extension: None) -> Iterator[Any]:
-    from bl_ext.user_default.brushflow.addon import worker
+    from bl_ext.user_default.brushflow.addon import queue, worker
 
     monkeypatch.setenv("BRUSHFLOW_ENGINE_PYTHON", engine_python)
     yield worker
-    for job in worker.JOBS:
+    for job in queue.JOBS:
         job.abandon()
-    worker.JOBS.clear()
+    queue.JOBS.clear()
+
+
+@pytest.fixture
+def queue(worker: Any) -> Any:
+    from bl_ext.user_default.brushflow.addon import queue
+
+    return queue
+
+
+@pytest.fixture
+def wording(worker: Any) -> Any:
+    from bl_ext.user_default.brushflow.addon import wording
+
+    return wording

@@ -33,37 +33,39 @@ def new_job(worker: Any, project: Path, scene: Any, image_strip: Callable[..., A
     return make
 
 
-def pump(worker: Any, until: Callable[[], bool], seconds: float = 240) -> None:
+def pump(queue: Any, until: Callable[[], bool], seconds: float = 240) -> None:
     """What the window's timer does, until something has happened."""
     deadline = time.monotonic() + seconds
     while not until():
         assert time.monotonic() < deadline
-        worker._tick()
+        queue._tick()
         time.sleep(0.02)
 
 
-def test_the_timer_brings_queued_jobs_to_their_results_one_after_the_other(worker: Any, scene: Any, new_job: Callable[..., Any]) -> None:
+def test_the_timer_brings_queued_jobs_to_their_results_one_after_the_other(queue: Any, scene: Any, new_job: Callable[..., Any]) -> None:
     first, second = new_job("first"), new_job("second")
-    worker.enqueue(first)
-    worker.enqueue(second)
-    pump(worker, lambda: first.ended)
+    queue.enqueue(first)
+    queue.enqueue(second)
+    pump(queue, lambda: first.ended)
     assert (first.state, second.state) == ("done", "waiting")
     assert "first [stripes]" in scene.sequence_editor.strips
-    worker.job_of(scene.sequence_editor.strips["second"]).cancel()
+    queue.job_of(scene.sequence_editor.strips["second"]).cancel()
     assert (second.state, second.exit_code) == ("cancelled", 130)
-    assert worker._tick() is None
+    assert queue._tick() is None
 
 
-def test_a_canceled_job_keeps_its_frames_and_the_same_settings_go_on(worker: Any, scene: Any, new_job: Callable[..., Any]) -> None:
+def test_a_canceled_job_keeps_its_frames_and_the_same_settings_go_on(
+    worker: Any, queue: Any, wording: Any, scene: Any, new_job: Callable[..., Any]
+) -> None:
     from bl_ext.user_default.brushflow.addon.order import take
 
     job = new_job(iterations=40)
-    worker.enqueue(job)
-    pump(worker, lambda: job.progress.index >= 2)
+    queue.enqueue(job)
+    pump(queue, lambda: job.progress.index >= 2)
     assert 0 < job.progress.factor < 1
     job.cancel()
-    assert worker.headline(job) == "Canceling"
-    pump(worker, lambda: job.ended)
+    assert wording.headline(job) == "Canceling"
+    pump(queue, lambda: job.ended)
     assert (job.state, job.exit_code) == ("cancelled", 130)
     strips = scene.sequence_editor.strips
     assert len(strips["shot [stripes]"].elements) in (1, 2)
@@ -72,24 +74,24 @@ def test_a_canceled_job_keeps_its_frames_and_the_same_settings_go_on(worker: Any
     assert not job.order.frame_file(3).is_file()
 
     again = worker.Job(take(scene, strips["shot"]))
-    worker.run(again)
+    queue.run(again)
     assert (len(strips), len(strips["shot [stripes]"].elements)) == (2, 3)
     assert (again.state, again.progress.kept + again.progress.painted) == ("done", 3)
     assert again.progress.kept >= 1
 
 
-def test_a_job_ends_with_the_project_it_belongs_to(worker: Any, new_job: Callable[..., Any]) -> None:
+def test_a_job_ends_with_the_project_it_belongs_to(queue: Any, new_job: Callable[..., Any]) -> None:
     import bpy
 
     job = new_job(iterations=100000)
-    worker.enqueue(job)
-    pump(worker, lambda: job.progress.iteration > 0)
+    queue.enqueue(job)
+    pump(queue, lambda: job.progress.iteration > 0)
     bpy.ops.wm.read_homefile(app_template="")
-    assert (job.state, worker.JOBS) == ("cancelled", [])
+    assert (job.state, queue.JOBS) == ("cancelled", [])
 
 
 def test_an_engine_that_is_to_keep_running_paints_on_when_the_project_is_closed(
-    worker: Any, project: Path, scene: Any, new_job: Callable[..., Any]
+    worker: Any, queue: Any, project: Path, scene: Any, new_job: Callable[..., Any]
 ) -> None:
     import bpy
     from bl_ext.user_default.brushflow.addon.order import take
@@ -97,14 +99,14 @@ def test_an_engine_that_is_to_keep_running_paints_on_when_the_project_is_closed(
     new_job(iterations=40)
     job = worker.Job(take(scene, scene.sequence_editor.strips["shot"]), keep_running=True)
     bpy.ops.wm.save_mainfile()
-    worker.enqueue(job)
-    pump(worker, lambda: job.progress.iteration > 0)
+    queue.enqueue(job)
+    pump(queue, lambda: job.progress.iteration > 0)
     folder = job.order.folder
     bpy.ops.wm.open_mainfile(filepath=str(project))
-    pump(worker, lambda: worker.left_running(folder) is None)
+    pump(queue, lambda: worker.left_running(folder) is None)
     scene = bpy.context.scene
     again = worker.Job(take(scene, scene.sequence_editor.strips["shot"]))
-    worker.run(again)
+    queue.run(again)
     assert (again.state, again.progress.kept, again.progress.painted) == ("done", 3, 0)
 
 

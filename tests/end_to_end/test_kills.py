@@ -154,6 +154,4 @@ def test_a_blender_that_is_killed_takes_its_engine_along_and_the_next_one_goes_o
         assert (again.state, again.progress.kept) == ("done", len(there))
         assert frames(folder) == undisturbed
         assert not [path for path in folder.rglob("*") if path.name.startswith(".") or path.name == "project.blend"]
-    record(
-        "Blender killed with a job running", "the engine ends by itself, nothing is left running; Stylize goes on", times=len(moments)
-    )
+    record("Blender killed with a job running", "the engine ends by itself, nothing is left running; Stylize goes on", times=len(moments))

@@ -126,7 +126,7 @@ def test_timers_draws_and_handlers_return_at_once_from_the_first_event_to_the_la
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     import bpy
-    from bl_ext.user_default.brushflow.addon import worker
+    from bl_ext.user_default.brushflow.addon import queue, worker
     from bl_ext.user_default.brushflow.addon.order import take
 
     monkeypatch.setenv("BRUSHFLOW_ENGINE_PYTHON", engine_python)
@@ -138,7 +138,7 @@ def test_timers_draws_and_handlers_return_at_once_from_the_first_event_to_the_la
     strip.brushflow.iterations_first = strip.brushflow.iterations = 8
     strip.brushflow.tolerance = 0
     job = worker.Job(take(scene, strip))
-    worker.enqueue(job)
+    queue.enqueue(job)
     # What pytest holds is not in Blender's way.
     gc.freeze()
     watch.spent.clear()  # of the project's opening

@@ -73,13 +73,13 @@ def test_the_result_is_shown_as_it_was_painted(scene: Any, prepared: Any, tmp_pa
 
 
 def test_the_same_settings_keep_all_frames_and_others_make_a_version(scene: Any, prepared: Any, tmp_path: Path) -> None:
-    from bl_ext.user_default.brushflow.addon import worker
+    from bl_ext.user_default.brushflow.addon import queue, worker
     from bl_ext.user_default.brushflow.addon.order import take
 
     stylize()
     before = {path: path.read_bytes() for path in (tmp_path / "brushflow").rglob("*.exr")}
     job = worker.Job(take(scene, prepared))
-    worker.run(job)
+    queue.run(job)
     assert (job.progress.painted, job.progress.kept) == (0, 3)
     assert {path: path.read_bytes() for path in before} == before
     assert len(scene.sequence_editor.strips) == 2
@@ -97,9 +97,7 @@ def test_the_same_settings_keep_all_frames_and_others_make_a_version(scene: Any,
     assert len(scene.sequence_editor.strips) == 3
 
 
-def test_a_movie_strip_is_rendered_frame_by_frame_and_its_copy_thrown_away(
-    project: Path, scene: Any, painting: Path, data: Path
-) -> None:
+def test_a_movie_strip_is_rendered_frame_by_frame_and_its_copy_thrown_away(project: Path, scene: Any, painting: Path, data: Path) -> None:
     from bl_ext.user_default.brushflow.addon import compat
 
     scene.render.resolution_x, scene.render.resolution_y = 96, 40
@@ -139,11 +137,11 @@ def test_the_engines_own_words_are_reported_when_it_refuses(scene: Any, prepared
 
 def run(scene: Any, strip: Any) -> Any:
     """Paint a strip; returns its job."""
-    from bl_ext.user_default.brushflow.addon import worker
+    from bl_ext.user_default.brushflow.addon import queue, worker
     from bl_ext.user_default.brushflow.addon.order import take
 
     job = worker.Job(take(scene, strip))
-    worker.run(job)
+    queue.run(job)
     assert job.state == "done", job.progress.message
     return job
 

@@ -44,8 +44,8 @@ def stylize(window: Window) -> None:
 
 def end(window: Window, state: str) -> None:
     """Wait until the job has ended so and Blender has said it, too; its own message, which says the same, is put away."""
-    window.wait_for("worker.JOBS and worker.JOBS[-1].ended")
-    ended = window.ask("(worker.JOBS[-1].state, worker.JOBS[-1].progress.message)")
+    window.wait_for("queue.JOBS and queue.JOBS[-1].ended")
+    ended = window.ask("(queue.JOBS[-1].state, queue.JOBS[-1].progress.message)")
     assert ended[0] == state, ended
     # The message comes when the operator that shows it has gone.
     window.wait_for("not any('brushflow' in one.bl_idname for each in bpy.context.window_manager.windows for one in each.modal_operators)")
@@ -57,7 +57,7 @@ def finish(stage: Stage, name: str) -> None:
     """Wait for the failure of the job, take the picture, and see what Copy Report copies."""
     window = stage.window
     end(window, "failed")
-    message = window.ask("worker.JOBS[-1].progress.message")
+    message = window.ask("queue.JOBS[-1].progress.message")
     stage.camera.shoot(name, "SEQUENCE_EDITOR")
     window.run("bpy.context.window_manager.clipboard = ''")
     window.click("sequencer.brushflow_job_report(")
@@ -69,7 +69,7 @@ def finish(stage: Stage, name: str) -> None:
 def painting_missing(stage: Stage) -> None:
     """A painting that was moved away."""
     begin(stage)
-    stage.window.run("strips['lighthouse'].brushflow.styles[0].path = '//paintings/moved_away.png'; worker.redraw()")
+    stage.window.run("strips['lighthouse'].brushflow.styles[0].path = '//paintings/moved_away.png'; queue.redraw()")
     stage.camera.shoot("painting_missing", "SEQUENCE_EDITOR")
 
 
@@ -87,7 +87,7 @@ def frame_missing(stage: Stage) -> None:
     frame = stage.film / "footage" / "shot_0006.png"
     aside = frame.rename(frame.with_name("aside"))
     try:
-        stage.window.run("worker.redraw()")
+        stage.window.run("queue.redraw()")
         stage.camera.shoot("frame_missing", "SEQUENCE_EDITOR")
     finally:
         aside.rename(frame)
@@ -128,13 +128,13 @@ def disk_full(stage: Stage) -> None:
 
 def in_second_frame(window: Window) -> None:
     """Wait until the second frame is being painted."""
-    window.wait_for("worker.JOBS[-1].ended or worker.JOBS[-1].progress.index >= 2 and worker.JOBS[-1].progress.iteration > 0")
-    assert not window.ask("worker.JOBS[-1].ended"), window.ask("worker.JOBS[-1].progress.message")
+    window.wait_for("queue.JOBS[-1].ended or queue.JOBS[-1].progress.index >= 2 and queue.JOBS[-1].progress.iteration > 0")
+    assert not window.ask("queue.JOBS[-1].ended"), window.ask("queue.JOBS[-1].progress.message")
 
 
 def kill(window: Window) -> None:
     """End the engine as the system does that has run out of memory."""
-    os.kill(window.ask("worker.JOBS[-1]._process.number"), signal.SIGKILL)
+    os.kill(window.ask("queue.JOBS[-1]._process.number"), signal.SIGKILL)
 
 
 def engine_killed(stage: Stage) -> None:
@@ -145,7 +145,7 @@ def engine_killed(stage: Stage) -> None:
     stylize(window)
     in_second_frame(window)
     kill(window)
-    window.wait_for("worker.JOBS[-1].progress.warnings")
+    window.wait_for("queue.JOBS[-1].progress.warnings")
     in_second_frame(window)
     stage.camera.shoot("engine_killed_once", "SEQUENCE_EDITOR")
     kill(window)
@@ -169,7 +169,7 @@ def diverged(stage: Stage) -> None:
     give(window, learning_rate=100.0, frame_range="CUSTOM", frame_start=1, frame_end=2)
     stylize(window)
     end(window, "done")
-    assert window.ask("len(worker.JOBS[-1].progress.warnings)"), "the optimizer has not diverged"
+    assert window.ask("len(queue.JOBS[-1].progress.warnings)"), "the optimizer has not diverged"
     window.run("scene.frame_current = 1")  # which is painted
     stage.camera.shoot("diverged", "SEQUENCE_EDITOR")
 

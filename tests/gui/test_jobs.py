@@ -15,7 +15,7 @@ from tests.gui.window import Window
 STYLIZE, CANCEL = "sequencer.brushflow_stylize(", "sequencer.brushflow_cancel("
 SLOW = 80
 """Iterations a frame that leave a person the time to do something while others of a shot are painted."""
-DONE = "worker.JOBS and worker.JOBS[-1].state == 'done'"
+DONE = "queue.JOBS and queue.JOBS[-1].state == 'done'"
 
 Prepared = Callable[..., Window]
 
@@ -29,7 +29,7 @@ def all_frames(strip: str = "shot1") -> list[str]:
 
 
 def states(window: Window) -> list[str]:
-    answer: list[str] = window.ask("[job.state for job in worker.JOBS]")
+    answer: list[str] = window.ask("[job.state for job in queue.JOBS]")
     return answer
 
 
@@ -59,7 +59,7 @@ def test_undo_while_a_strip_is_painted_takes_back_the_edit_before_and_the_job_go
     window.key("M")
     assert window.ask("len(scene.timeline_markers)") == 1
     window.click(STYLIZE)
-    window.wait_for("worker.JOBS[0].is_laid")
+    window.wait_for("queue.JOBS[0].is_laid")
     window.key("Z", ctrl=True)
     assert window.ask("len(scene.timeline_markers)") == 0
     assert states(window) == ["painting"]
@@ -71,15 +71,15 @@ def test_undo_while_a_strip_is_painted_takes_back_the_edit_before_and_the_job_go
 def test_cancel_keeps_the_finished_frames_and_stylize_goes_on_from_there(prepared: Prepared, tmp_path: Path) -> None:
     window = prepared(iterations=SLOW)
     window.click(STYLIZE)
-    window.wait_for("worker.JOBS[0].progress.painted")
+    window.wait_for("queue.JOBS[0].progress.painted")
     window.click(CANCEL)
-    window.wait_for("worker.JOBS[0].ended")
+    window.wait_for("queue.JOBS[0].ended")
     assert states(window) == ["cancelled"]
     kept = {path: path.read_bytes() for path in (tmp_path / "brushflow" / "shot1").glob("*.exr")}
     assert 0 < len(kept) < COUNT
     window.click(STYLIZE)
     window.wait_for(DONE)
-    assert window.ask("worker.JOBS[0].progress.kept") == len(kept)
+    assert window.ask("queue.JOBS[0].progress.kept") == len(kept)
     assert {path: path.read_bytes() for path in kept} == kept
     assert frames(tmp_path) == all_frames()
 
@@ -88,9 +88,9 @@ def test_two_selected_strips_queue_up_and_the_one_that_waits_is_canceled_and_tak
     window = prepared(shots=2, iterations=SLOW)
     window.key("A")
     window.click(STYLIZE)
-    window.wait_for("worker.JOBS[0].state == 'painting'")
+    window.wait_for("queue.JOBS[0].state == 'painting'")
     assert states(window) == ["painting", "waiting"]
-    number = window.ask("worker.JOBS[1].number")
+    number = window.ask("queue.JOBS[1].number")
     window.click(f"brushflow_job_cancel(number={number})")
     assert states(window)[1] == "cancelled"
     window.click(f"brushflow_job_retry(number={number})")
@@ -131,8 +131,8 @@ def test_closing_blender_ends_the_engine_and_the_next_session_goes_on(
 ) -> None:
     window = prepared(iterations=SLOW)
     window.click(STYLIZE)
-    window.wait_for("worker.JOBS[0].progress.painted")
-    engine = window.ask("worker.JOBS[0]._process.number")
+    window.wait_for("queue.JOBS[0].progress.painted")
+    engine = window.ask("queue.JOBS[0]._process.number")
     window.key("S", ctrl=True)
     window.leave()
     deadline = time.monotonic() + 30
@@ -145,7 +145,7 @@ def test_closing_blender_ends_the_engine_and_the_next_session_goes_on(
     again.do("arrange")
     again.click(STYLIZE)
     again.wait_for(DONE)
-    assert again.ask("worker.JOBS[0].progress.kept") == len(kept)
+    assert again.ask("queue.JOBS[0].progress.kept") == len(kept)
     assert frames(tmp_path) == all_frames()
     assert strips(again) == AFTER
 
@@ -163,5 +163,5 @@ def test_the_search_finds_stylize(prepared: Prepared) -> None:
     window.key("F3")
     window.write("stylize")
     window.key("RET")
-    window.wait_for("worker.JOBS")
-    assert window.ask("worker.JOBS[0].order.source.strip") == "shot1"
+    window.wait_for("queue.JOBS")
+    assert window.ask("queue.JOBS[0].order.source.strip") == "shot1"

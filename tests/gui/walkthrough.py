@@ -244,16 +244,16 @@ def jobs(stage: Stage) -> None:
     stage.hurry()
     window.key("A")
     window.click("sequencer.brushflow_stylize(")
-    window.wait_for(f"worker.JOBS[0].progress.painted >= {LENGTH // 2}")
+    window.wait_for(f"queue.JOBS[0].progress.painted >= {LENGTH // 2}")
     camera.shoot("job_running")
-    window.wait_for("worker.JOBS[1].progress.painted >= 2")
+    window.wait_for("queue.JOBS[1].progress.painted >= 2")
     camera.shoot("job_queue", "SEQUENCE_EDITOR", "UI")
-    window.wait_for("worker.JOBS[1].ended")
+    window.wait_for("queue.JOBS[1].ended")
     camera.shoot("job_done", "SEQUENCE_EDITOR")
     stage.select({})
     window.run("strip = strips['lighthouse']; strip.brushflow.styles[0].path = '//paintings/cutout.png'")
     window.click("sequencer.brushflow_stylize(")
-    window.wait_for("worker.JOBS[-1].ended")
+    window.wait_for("queue.JOBS[-1].ended")
     stage.select({}, "lighthouse")
     camera.shoot("versions", "SEQUENCE_EDITOR")
 
@@ -265,7 +265,7 @@ def farm(stage: Stage) -> None:
     window.run(QUICK.format(first=10, later=5, resolution=0.2))  # only the tab is seen
     window.run(FARM.format(film=str(stage.film)))
     window.click("sequencer.brushflow_submit(")
-    window.wait_for("worker.JOBS and worker.JOBS[-1].ended")
+    window.wait_for("queue.JOBS and queue.JOBS[-1].ended")
     job = stage.film / "brushflow" / "lighthouse" / "farm_job.json"
     command = [stage.asked.engine / "bin" / "python", "-I", "-B", ROOT / "core", "run", job, f"--only=1-{LENGTH // 2}"]
     subprocess.run(list(map(str, command)), check=True)
