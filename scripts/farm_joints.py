@@ -23,6 +23,7 @@ from settings_table import filled
 
 from core.graph import Division
 from core.plan import plan
+from core.settings import PRESETS
 
 ROOT = Path(__file__).resolve().parents[1]
 CHUNK = 9
@@ -74,10 +75,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measures what a joint costs.")
     parser.add_argument("content", type=Path, metavar="CONTENT", help="a shot without cuts: a folder of frames or a movie")
     parser.add_argument("--style", type=Path, required=True, metavar="IMAGE", help="a painting")
+    parser.add_argument("--preset", choices=PRESETS, default="draft", metavar="NAME", help="of the settings (default: draft)")
     parser.add_argument("--resolution", type=float, default=1.0, metavar="SHARE", help="at which it is painted (default: 1)")
     parser.add_argument("--output", type=Path, metavar="FILE.md", help="write the table between its marks in this page")
     asked = parser.parse_args()
-    text = table(measure(asked.content, asked.style, {"cuts": "none", "resolution": asked.resolution}))
+    settings = {**PRESETS[asked.preset].values, "cuts": "none", "resolution": asked.resolution}
+    text = table(measure(asked.content, asked.style, settings))
     print(text)
     if asked.output:
         asked.output.write_text(filled(asked.output.read_text("utf-8"), {"joints": text}), "utf-8")

@@ -89,7 +89,7 @@ class Outcome:
     @property
     def idle(self) -> float:
         """Part of the workers' time until the end in which they waited."""
-        return 1 - self.busy / (self.workers * self.makespan)
+        return max(1 - self.busy / (self.workers * self.makespan), 0.0)
 
 
 def simulate(film: Film, workers: int, order: Sequence[int] | None = None) -> Outcome:
