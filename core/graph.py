@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import shlex
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -128,15 +129,18 @@ def tasks(
 
     # Where a result of a pass comes from.
     makers = {(step.pass_number, step.index): _start(step.reached, parts) for step in steps}
+    made_by: defaultdict[tuple[int, int], list[Step]] = defaultdict(list)
+    for step in steps:
+        made_by[step.pass_number, makers[step.pass_number, step.index]].append(step)
     for number in range(1, passes + 1):
         what = f"pass{number}" if passes > 1 else "paint"
         # The second pass begins at the end, so that is what it waits for.
         is_reversed = number % 2 == 0 or number == 1 < passes
-        starts = sorted({start for (of_pass, _), start in makers.items() if of_pass == number}, reverse=is_reversed)
+        starts = sorted((start for of_pass, start in made_by if of_pass == number), reverse=is_reversed)
         for start in starts:
             span = _span(start, parts, count)
             before: tuple[Step, ...] = ()
-            ours = tuple(step for step in steps if step.pass_number == number and makers[number, step.index] == start)
+            ours = tuple(made_by[number, start])
             if preroll is not None:
                 behind = warmed(job.settings_at, is_cut, count, *span, preroll)
                 before, ours = behind.before, behind.own
