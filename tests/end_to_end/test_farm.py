@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import tempfile
 import threading
@@ -18,27 +17,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ray_head import free_port, is_up, start_head
 
 from tests.blender import read_image
 
-pytestmark = pytest.mark.usefixtures("weights")
+pytestmark = pytest.mark.usefixtures("weights", "engine")
 
 FRAMES = (1, 2, 3)
 
 
-@pytest.fixture(autouse=True)
-def engine(engine_python: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BRUSHFLOW_ENGINE_PYTHON", engine_python)
-
-
 @pytest.fixture
-def prepared(project: Path, painting: Path, image_strip: Callable[..., Any]) -> Any:
-    """An image strip of three frames that takes seconds to paint."""
-    strip = image_strip()
-    strip.brushflow.styles.add().path = str(painting)
-    strip.brushflow.iterations_first, strip.brushflow.iterations = 6, 3
-    strip.brushflow.device, strip.brushflow.threads, strip.brushflow.cuts = "cpu", 1, "none"
-    return strip
+def prepared(prepared: Any) -> Any:
+    """A strip that every machine paints to the same bits."""
+    prepared.brushflow.device, prepared.brushflow.threads, prepared.brushflow.cuts = "cpu", 1, "none"
+    return prepared
 
 
 @pytest.fixture
@@ -175,23 +167,14 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         pytest.skip("BRUSHFLOW_RAY_PYTHON names no interpreter with the packages of requirements-engine.txt and requirements-ray.txt")
     monkeypatch.setenv("BRUSHFLOW_ENGINE_PYTHON", python)
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    # The folder's path begins that of sockets, which are short.
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="ray-") as folder:
-        command = [
-            python, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus=2", "--node-ip-address=127.0.0.1",
-            f"--port={address.rpartition(':')[2]}", "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={folder}",
-        ]  # fmt: skip
-        log = Path(folder, "head.log")
-        with log.open("wb") as output:
-            head = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        head = start_head(python, Path(folder), port, cores=2)
         try:
-            while "Ray runtime started" not in log.read_text("utf-8"):
-                assert head.poll() is None, log.read_text("utf-8")
+            while not is_up(Path(folder)):
+                assert head.poll() is None, Path(folder, "head.log").read_text("utf-8")
                 time.sleep(0.2)
-            yield address
+            yield f"127.0.0.1:{port}"
         finally:
             head.terminate()
             with suppress(subprocess.TimeoutExpired):

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +15,7 @@ from tests.blender import HEIGHT, WIDTH, encoded
 pytestmark = pytest.mark.usefixtures("weights")
 
 
-@pytest.fixture
-def strip(project: Path, image_strip: Callable[..., Any], painting: Path, engine_python: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """An image strip of three frames that takes seconds to paint."""
-    monkeypatch.setenv("BRUSHFLOW_ENGINE_PYTHON", engine_python)
-    strip = image_strip()
-    strip.brushflow.styles.add().path = str(painting)
-    strip.brushflow.iterations_first, strip.brushflow.iterations = 6, 3
-    return strip
-
-
-def test_the_preview_is_the_first_frame_of_the_painted_strip(scene: Any, strip: Any, tmp_path: Path) -> None:
+def test_the_preview_is_the_first_frame_of_the_painted_strip(scene: Any, prepared: Any, tmp_path: Path) -> None:
     import bpy
     from bl_ext.user_default.brushflow.addon import cli
 
@@ -41,7 +30,7 @@ def test_the_preview_is_the_first_frame_of_the_painted_strip(scene: Any, strip: 
     assert np.array_equal(shown, painted)
 
 
-def test_parts_painted_one_after_the_other_are_the_strip_painted_at_once(strip: Any, tmp_path: Path) -> None:
+def test_parts_painted_one_after_the_other_are_the_strip_painted_at_once(prepared: Any, tmp_path: Path) -> None:
     from bl_ext.user_default.brushflow.addon import cli
 
     at_once = tmp_path / "whole"
@@ -53,14 +42,14 @@ def test_parts_painted_one_after_the_other_are_the_strip_painted_at_once(strip: 
         assert (tmp_path / "parts" / name).read_bytes() == (at_once / name).read_bytes()
 
 
-def test_the_explorer_paints_each_painting_and_each_looks_like_its_own_preview(strip: Any, scene: Any, tmp_path: Path) -> None:
+def test_the_explorer_paints_each_painting_and_each_looks_like_its_own_preview(prepared: Any, scene: Any, tmp_path: Path) -> None:
     import bpy
     from bl_ext.user_default.brushflow.addon import explorer
 
     from tests.blender import read_image, write_image
 
     plain = write_image(tmp_path / "plain.png", np.full((48, 48, 4), (0.9, 0.8, 0.1, 1), np.float32))
-    strip.brushflow.styles.add().path = str(plain)
+    prepared.brushflow.styles.add().path = str(plain)
     scene.frame_set(10)
     assert bpy.ops.sequencer.brushflow_explore() == {"FINISHED"}
     stripes, yellow = explorer.current().tiles

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,27 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.blender import HEIGHT, WIDTH, encoded, read_image, render, stage, write_image
+from tests.blender import HEIGHT, WIDTH, encoded, quick, read_image, render, stage, write_image
 
-pytestmark = pytest.mark.usefixtures("weights")
-
-
-@pytest.fixture(autouse=True)
-def engine(engine_python: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BRUSHFLOW_ENGINE_PYTHON", engine_python)
-
-
-@pytest.fixture
-def prepared(project: Path, painting: Path, image_strip: Callable[..., Any]) -> Any:
-    """An image strip of three frames that takes seconds to paint."""
-    strip = image_strip()
-    quick(strip, painting)
-    return strip
-
-
-def quick(strip: Any, painting: Path) -> None:
-    strip.brushflow.styles.add().path = str(painting)
-    strip.brushflow.iterations_first, strip.brushflow.iterations = 6, 3
+pytestmark = pytest.mark.usefixtures("weights", "engine")
 
 
 def stylize() -> set[str]:
