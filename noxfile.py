@@ -85,7 +85,7 @@ def torture(session: nox.Session) -> None:
     record.unlink(missing_ok=True)
     variables = {"BRUSHFLOW_TORTURE": "full", "BRUSHFLOW_TORTURE_RECORD": str(record)}
     _pytest(session, python, "torture", "tests/core/torture", **variables)
-    _pytest(session, python, "torture-farm", "tests/farm", **_farms(), **variables)
+    _pytest(session, python, "torture-farm", "tests/farm/test_ray.py", **_farms(), **variables)
     # What the add-on makes of faults, in Blender.
     host = environments.host(environments.fitting_host())
     _pytest(session, host, "torture-blender", "tests/end_to_end/test_kills.py", "tests/addon/test_worker.py", **variables)

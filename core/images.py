@@ -85,6 +85,7 @@ def open_image(path: Path) -> Any:
 
 def _header(path: Path, image: Any) -> _Header:
     candidates: list[tuple[int, int, tuple[int, ...], Any]] = []
+    is_deep = False
     for subimage in count():
         if not image.seek_subimage(subimage, 0):
             image.geterror()
@@ -92,13 +93,16 @@ def _header(path: Path, image: Any) -> _Header:
         spec = image.spec()
         if fault := oversize(spec):
             raise FrameError(f"{path} {fault}.")
-        if not spec.deep:
+        is_deep = is_deep or spec.deep
+        if not spec.deep and min(spec.width, spec.height, spec.nchannels) > 0:
             rank, chosen = _choose_channels(tuple(spec.channelnames), spec.alpha_channel)
             candidates.append((rank, subimage, chosen, spec.copy()))
         if image.format_name() != "openexr":
             break  # the other pictures of a TIFF or an icon are pages, not layers
     if not candidates:
-        raise FrameError(f"{path} has no flat picture; deep images cannot be painted.")
+        if is_deep:
+            raise FrameError(f"{path} has no flat picture; deep images cannot be painted.")
+        raise FrameError(f"{path} is damaged: its header tells of no pixels.")
     rank, subimage, chosen, spec = min(candidates, key=lambda candidate: candidate[:2])
     names = tuple(spec.channelnames[index] for index in chosen)
     alpha = len(chosen) - 1 if len(chosen) in (2, 4) else None

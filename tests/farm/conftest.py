@@ -17,6 +17,9 @@ import pytest
 
 from core.graph import Division, Task
 from core.plan import plan
+from tests.faults import record
+
+__all__ = ["record"]
 
 ROOT = Path(__file__).resolve().parents[2]
 FRAMES = 4

@@ -225,7 +225,7 @@ def test_two_workers_paint_the_frames_of_one_machine_and_tell_of_them_as_it_does
 
 
 @thorough
-def test_a_worker_that_is_killed_in_the_middle_of_a_shot_costs_its_frame_alone(film, drive, head, expected):
+def test_a_worker_that_is_killed_in_the_middle_of_a_shot_costs_its_frame_alone(film, drive, head, expected, record):
     driver = drive()
     driver.wait_for_frames(2)
     os.kill(head.workers()[0], signal.SIGKILL)
@@ -233,6 +233,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_a_shot_costs_its_frame_alone(f
     assert film.frames() == expected
     assert begun_twice(driver) <= 1
     assert sum(event["painted"] for event in driver.events("done")) == 12
+    record("a worker of Ray killed", "nothing: another goes on")
 
 
 def test_cancel_reaches_every_worker_and_nothing_that_is_finished_is_lost(film, drive, head, expected):
@@ -251,7 +252,7 @@ def test_cancel_reaches_every_worker_and_nothing_that_is_finished_is_lost(film, 
 
 
 @thorough
-def test_the_shared_folder_is_away_for_ten_seconds(film, drive, expected):
+def test_the_shared_folder_is_away_for_ten_seconds(film, drive, expected, record):
     driver = drive()
     driver.wait_for_frames(2)
     away = film.share.with_name("away")
@@ -260,17 +261,20 @@ def test_the_shared_folder_is_away_for_ten_seconds(film, drive, expected):
     away.rename(film.share)
     assert driver.end() == 0
     assert film.frames() == expected
-    assert any(event["code"] == "again" for event in driver.events("warning"))
+    warnings = [event["message"] for event in driver.events("warning") if event["code"] == "again"]
+    assert warnings
     assert begun_twice(driver) <= 2, "one for each worker"
+    record("the shared folder away for ten seconds (Ray)", warnings[0].replace(f"{film.share}/", ""))
 
 
 @thorough
-def test_the_head_is_killed_and_started_again_with_a_token(film, drive, head, expected):
+def test_the_head_is_killed_and_started_again_with_a_token(film, drive, head, expected, record):
     driver = drive()
     driver.wait_for_frames(2)
     head.kill()
     assert driver.end() == 1
     (told,) = driver.events("error")
+    lost = f"{told['message']} {told['hint']}"
     assert told["code"] == "ray" and told["message"] == "The connection to Ray was lost, and with it what was in progress."
     assert film.frames().items() <= expected.items()
     head.start(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=TOKEN)
@@ -282,6 +286,7 @@ def test_the_head_is_killed_and_started_again_with_a_token(film, drive, head, ex
     assert again.end() == 0
     assert film.frames() == expected
     assert begun_twice(driver, again) <= 2, "one for each worker"
+    record("the head of Ray's cluster killed", lost)
 
 
 @pytest.mark.parametrize(

@@ -215,6 +215,8 @@ def _sizes() -> Iterator[Case]:
     yield Case(
         "style: HDR that claims 10^10 pixels", _as_style("huge.hdr", lambda ground: b"#?RADIANCE\n\n-Y 100000 +X 100000\n" + bytes(99))
     )
+    yield Case("style: FITS of no channels", _as_style("none.fits", lambda ground: _fits("NAXIS2  = \0  16", "\0AXIS3  =    3")))
+    yield Case("style: FITS of no lines", _as_style("none.fits", lambda ground: _fits("NAXIS2  =    0", "NAXIS3  =    3")))
     yield Case("frame: 15 pixels wide", lambda ground: ground.job(content={"path": picture(ground.at("small.png"), size=(15, 40)).name}))
     yield Case("style: deep EXR without a picture", lambda ground: ground.job(styles=[{"path": _deep(ground.at("deep.exr")).name}]))
 
@@ -225,6 +227,11 @@ def _bmp(width: int, height: int) -> bytes:
 
 def _tga(width: int, height: int) -> bytes:
     return struct.pack("<BBBHHBHHHHBB", 0, 0, 2, 0, 0, 0, 0, 0, width, height, 24, 0) + bytes(100)
+
+
+def _fits(*cards: str) -> bytes:
+    head = ("SIMPLE  =    T", "BITPIX  =    8", "NAXIS   =    3", "NAXIS1  =   16", *cards, "END")
+    return "".join(card.ljust(80) for card in head).ljust(2880).encode() + bytes(2880)
 
 
 def _deep(path: Path) -> Path:

@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the memory of a process cannot be limited here"),
 ]
 SIZE = (512, 384)
-ROOMS = (280_000_000, 240_000_000, 220_000_000)
+ROOMS = (250_000_000, 220_000_000, 190_000_000)
 """Bytes of addresses that let frames of that size be painted after some steps."""
 SMALL, ROOM = (320, 240), 115_000_000
 """Likewise, for the tests of every day. Here memory runs out where oneDNN compiles a loop."""
