@@ -200,3 +200,17 @@ def _plane(scene: Any, name: str, half: float, z: float, scale: float) -> Any:
     made.location.z = z
     scene.collection.objects.link(made)
     return made
+
+
+@pytest.fixture
+def queue(worker: Any) -> Any:
+    from bl_ext.user_default.brushflow.addon import queue
+
+    return queue
+
+
+@pytest.fixture
+def wording(worker: Any) -> Any:
+    from bl_ext.user_default.brushflow.addon import wording
+
+    return wording

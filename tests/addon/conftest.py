@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.blender import extension, footage, image_strip, painting, project, scene
+from tests.blender import extension, footage, image_strip, painting, project, queue, scene, wording
 from tests.faults import is_full, record
 
-__all__ = ["extension", "footage", "image_strip", "is_full", "painting", "project", "record", "scene"]
+__all__ = ["extension", "footage", "image_strip", "is_full", "painting", "project", "queue", "record", "scene", "wording"]
 
 
 @pytest.fixture

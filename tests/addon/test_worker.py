@@ -28,20 +28,6 @@ def worker(extension: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture
-def queue(worker: Any) -> Any:
-    from bl_ext.user_default.brushflow.addon import queue
-
-    return queue
-
-
-@pytest.fixture
-def wording(worker: Any) -> Any:
-    from bl_ext.user_default.brushflow.addon import wording
-
-    return wording
-
-
-@pytest.fixture
 def new_job(worker: Any, scene: Any, strip: Any) -> Callable[[], Any]:
     from bl_ext.user_default.brushflow.addon.order import take
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -78,6 +79,20 @@ def make(shot: Callable[..., str], painting: str, tmp_path: Path) -> Callable[..
         )
 
     return job
+
+
+@pytest.fixture
+def written(make: Callable[..., Any], shot: Callable[..., str]) -> Callable[..., Path]:
+    """Writes a job file into its folder, and gives its place."""
+
+    def write(folder: str = "out", count: int = 8, **settings: Any) -> Path:
+        job = make(shot(count, folder=f"frames_{folder}"), folder=folder, **settings)
+        job.folder.mkdir(exist_ok=True)
+        place: Path = job.folder / "asked.json"
+        place.write_text(json.dumps(job.as_json()), "utf-8")
+        return place
+
+    return write
 
 
 class Events(list):

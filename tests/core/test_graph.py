@@ -36,20 +36,6 @@ def graph(make):
     return of
 
 
-@pytest.fixture
-def written(make, shot):
-    """The place of a job file in its folder."""
-
-    def write(folder="out", count=8, **settings):
-        job = make(shot(count, folder=f"frames_{folder}"), folder=folder, **settings)
-        job.folder.mkdir(exist_ok=True)
-        place = job.folder / "asked.json"
-        place.write_text(json.dumps(job.as_json()), "utf-8")
-        return place
-
-    return write
-
-
 def test_a_single_pass_is_one_chain_for_each_shot(graph):
     made = graph(cuts=(4, 7), iterations_first=12, iterations=8)
     assert {name: task.needs for name, task in made.items()} == {

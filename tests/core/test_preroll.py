@@ -47,20 +47,6 @@ def beginning_at(shot, tmp_path):
     return copy
 
 
-@pytest.fixture
-def written(make, shot):
-    """The place of a job file in its folder."""
-
-    def write(folder="out", count=COUNT, **settings):
-        job = make(shot(count, folder=f"frames_{folder}"), folder=folder, **settings)
-        job.folder.mkdir(exist_ok=True)
-        place = job.folder / "asked.json"
-        place.write_text(json.dumps(job.as_json()), "utf-8")
-        return place
-
-    return write
-
-
 @pytest.mark.parametrize(
     ("settings", "begin"),
     [
@@ -244,7 +230,7 @@ def test_the_chunks_of_a_shot_wait_for_nothing_and_say_what_they_throw_away(make
 
 
 def test_the_tasks_of_a_plan_in_whatever_order_make_all_frames(written, capfd):
-    place = written(cuts=[5])
+    place = written(count=COUNT, cuts=[5])
     assert main(["plan", str(place), "--chunk=2", "--preroll=1"]) == 0
     assert "may jump at one place, " in capfd.readouterr().err
     made = plan([place], Division(chunk=2, preroll=1))
@@ -267,12 +253,12 @@ def test_what_a_preroll_costs_is_said_in_one_sentence(written, capsys):
 def test_jobs_of_many_passes_take_no_preroll(make, written, shot, capsys):
     sentence = "shot paints its frames in 3 passes and is divided without a preroll"
     with pytest.raises(JobError, match=sentence):
-        plan([written(passes=3)], Division(preroll=2))
+        plan([written(count=COUNT, passes=3)], Division(preroll=2))
     job = make(shot(COUNT), passes=3)
     for part in (Part(1, 2, preroll=2), Part(1, 2, 2, preroll=2), Finish(2, 24)):
         with job.open_content() as source, pytest.raises(JobError, match=sentence):
             part.check(job, source)
-    assert main(["run", str(written(passes=3)), "--only=1-2", "--preroll=2"]) == 2
+    assert main(["run", str(written(count=COUNT, passes=3)), "--only=1-2", "--preroll=2"]) == 2
     assert sentence in capsys.readouterr().err
 
 

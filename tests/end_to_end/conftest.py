@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.blender import extension, footage, image_strip, painting, project, quick, scene
+from tests.blender import extension, footage, image_strip, painting, project, queue, quick, scene, wording
 from tests.faults import is_full, record
 
-__all__ = ["extension", "footage", "image_strip", "is_full", "painting", "project", "record", "scene"]
+__all__ = ["extension", "footage", "image_strip", "is_full", "painting", "project", "queue", "record", "scene", "wording"]
 
 
 @pytest.fixture
@@ -35,17 +35,3 @@ def worker(engine: None, extension: None) -> Iterator[Any]:
     for job in queue.JOBS:
         job.abandon()
     queue.JOBS.clear()
-
-
-@pytest.fixture
-def queue(worker: Any) -> Any:
-    from bl_ext.user_default.brushflow.addon import queue
-
-    return queue
-
-
-@pytest.fixture
-def wording(worker: Any) -> Any:
-    from bl_ext.user_default.brushflow.addon import wording
-
-    return wording
