@@ -35,8 +35,8 @@ class Task:
     job: str
     """Path of the job file."""
     kind: Literal["flow", "paint", "finish"]
-    command: tuple[str, ...]
-    """What follows `python -m core`."""
+    part: Part | Finish
+    """What it does of the job."""
     first: int
     """Number of its first frame, as in the name of the file that is written."""
     last: int
@@ -48,20 +48,23 @@ class Task:
     """Megapixel iterations at the most, which time goes along with."""
     gpu: Literal["no", "useful", "needed"]
     """Whether a graphics card makes it faster, or the job asks for one."""
-    part: Part | Finish
-    """The same as the command."""
     warming: int | None = None
     """How many frames it paints before its own and throws away."""
 
     @property
     def options(self) -> tuple[str, ...]:
         """What of the command follows the path of the job."""
-        return self.command[2:]
+        return tuple(self.part.arguments())
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What follows `python -m core`."""
+        return "run", self.job, *self.options
 
     def as_dict(self) -> dict[str, Any]:
-        """The fields, as JSON takes them; None is left out."""
-        values = {**asdict(self), "command": list(self.command), "needs": list(self.needs), "weight": round(self.weight, 4)}
-        return {name: value for name, value in values.items() if value is not None and name != "part"}
+        """The fields, as JSON takes them, with the command for the part; None is left out."""
+        values = {"command" if name == "part" else name: value for name, value in asdict(self).items() if value is not None}
+        return {**values, "command": list(self.command), "needs": list(self.needs), "weight": round(self.weight, 4)}
 
     def __str__(self) -> str:
         return f"python -m core {shlex.join(self.command)}"
@@ -116,9 +119,8 @@ def tasks(
     ) -> None:  # fmt: skip
         device = settings.device if kind == "paint" or job.estimator == "raft" else "cpu"
         gpu: Literal["no", "useful", "needed"] = "no" if device == "cpu" else "useful" if device == "auto" else "needed"
-        command = ("run", str(place), *part.arguments())
-        made.append(Task(ident(what, span), str(place), kind, command, part.first, part.last, part.pass_number, tuple(needs),
-                         megapixels * weight, gpu, part, len(before) or None))  # fmt: skip
+        made.append(Task(ident(what, span), str(place), kind, part, part.first, part.last, part.pass_number, tuple(needs),
+                         megapixels * weight, gpu, len(before) or None))  # fmt: skip
 
     has_flow = job.flow is None and (job.estimator != "dis" if division.flow_apart is None else division.flow_apart)
     pairs = _pairs_by_chunk(job, steps, even) if has_flow else {}
@@ -157,8 +159,7 @@ def tasks(
             add(what, "paint", part, span, needs, sum(step.iterations for step in (*before, *ours)), before)
     last = [task.id for task in made if task.kind == "paint" and task.pass_number in (None, passes)]
     finish = Finish() if preroll is None else Finish(preroll, division.chunk)
-    command = ("run", str(place), *finish.arguments())
-    made.append(Task(f"{name}:finish", str(place), "finish", command, numbers[0], numbers[-1], None, tuple(last), 0.0, "no", finish))
+    made.append(Task(f"{name}:finish", str(place), "finish", finish, numbers[0], numbers[-1], None, tuple(last), 0.0, "no"))
     return made
 
 
