@@ -7,6 +7,8 @@ Markdown. It takes about an hour on two cores, goes on where it was stopped, and
 
 `speed` paints the same frames with the engine and with the objective in plain PyTorch and compares the times to the same loss. The
 latter's way is computed once, which takes an hour and a half on two cores and goes on where it was stopped; `--quick` takes ten minutes.
+What takes too long for one sitting is measured piece by piece: `--only marple8 --json FILE`, then `--only alley_1 --json FILE`, and so
+on with the same file.
 
 Needs Python 3.11 or later and the package index.
 """
@@ -29,6 +31,8 @@ SCRIPTS = environments.ROOT / "scripts"
 SCENES = ("pan", "crossing", "hidden", "fast", "still")
 SHOTS = ("marple8", "alley_1", "crossing")
 """What `speed` can paint; the last where there is no test data."""
+PIECES = (*SHOTS, "jobs", "large")
+"""What `speed` can measure alone."""
 SOURCES = ("benchmark_scenes.py", "demo_footage.py")
 
 
@@ -42,7 +46,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     quality.set_defaults(run=measure_quality)
     speed = commands.add_parser("speed", help="seconds to the same loss, and memory", description="Makes docs/performance.md.")
     speed.add_argument("--quick", action="store_true", help="one small shot and cut trajectories: ten minutes on two cores")
-    speed.add_argument("--only", choices=SHOTS, metavar="SHOT", help=f"measure only this: {', '.join(SHOTS)}")
+    what = f"measure only this, and keep what else --json FILE has: {', '.join(PIECES)}"
+    speed.add_argument("--only", choices=PIECES, metavar="PIECE", help=what)
     speed.add_argument("--device", default="cpu", help="cpu (the default), cuda, or another of torch's names, for both engines")
     speed.set_defaults(run=measure_speed, effort=1.0)
     for command in (quality, speed):

@@ -14,7 +14,8 @@ import re
 import statistics
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,17 @@ from reference_engine import FIRST, LATER, Frame, ReferenceEngine
 from report import publish, say
 from speed_convolutions import convolution_seconds, convolutions, floor, memory_bandwidth, peak_rate
 from speed_engine import Engine
+from speed_findings import FACTORS, JOBS, LARGE, Evaluation, Findings, Large, Outside, Race, Rate, Spread, Steady, Whole
 from speed_jobs import there_and_back, work
 from speed_peak import peak_memory
 from speed_reference import Trajectory, clamped, is_looked_at, judged, trajectory
-from speed_report import FACTORS, Evaluation, Findings, Large, Outside, Race, Rate, Spread, Steady, Whole, checks, markdown
+from speed_report import checks, markdown
 from speed_shots import Shot, framed, shots, style_tensor
 from torch import Tensor
 
 from core import weights
 from core.devices import DeviceError, Plan, choose, configure
+from core.fingerprint import ALGORITHM
 from core.frames import FrameError
 from core.painter import Painted
 from core.pictures import resized, tensor
@@ -46,6 +49,8 @@ Array = NDArray[np.float32]
 _VERSION = 1
 """Of the reference engine's results: to be raised when it computes something else."""
 _WARM_UP = 3
+TIMED = 50
+"""Evaluations of a race that are timed; those that follow take as long."""
 _RACE = {"uncovered": "warped", "tolerance": 0.0}
 """The settings with which the engine starts from the same picture as the reference, moved by its own means, and does not stop."""
 
@@ -181,27 +186,26 @@ class Bench:
 
         self._racer.race(index, previous, reference.evaluations, look, bounded=delivered)
         # Again, by the clock alone: the same plan gives the same pictures.
-        times: dict[int, list[float]] = {count: [] for count in reached.values()}
-        begun = 0.0
-
-        def lap(count: int, image: Tensor) -> bool:
-            nonlocal begun
-            if count == 0:
-                begun = self._racer.clock()
-            elif count in times:
-                times[count].append(self._racer.clock() - begun)
-            return count == last
-
-        if last := max(reached.values(), default=0):
-            for _ in range(self._effort.repeats):
-                self._racer.race(index, previous, last, lap, bounded=delivered)
+        last = min(max(reached.values(), default=0), TIMED)
+        runs = [self._laps(index, previous, last, bounded=delivered) for _ in range(self._effort.repeats)] if last else []
         return [
             Race(
                 self.shot.title, index + 1, factor, delivered, count := reference.reaches(target, delivered=delivered), one * count,
-                reached.get(factor), Spread.of(times[reached[factor]]) if factor in reached else None,
+                reached.get(factor), Spread.of([seconds_to(reached[factor], run) for run in runs]) if factor in reached else None,
             )
             for factor, target in targets.items()
         ]  # fmt: skip
+
+    def _laps(self, index: int, previous: Array | None, last: int, *, bounded: bool) -> list[float]:
+        """The clock when the race begins and after each of its evaluations, until the last."""
+        laps: list[float] = []
+
+        def lap(done: int, image: Tensor) -> bool:
+            laps.append(self._racer.clock())
+            return done == last
+
+        self._racer.race(index, previous, last, lap, bounded=bounded)
+        return laps
 
     def evaluation(self, with_step: Spread, reference: Spread) -> Evaluation:
         """What one evaluation costs, and what the device could do."""
@@ -226,13 +230,21 @@ class Bench:
         return judged(self.reference, picture, frame, self.reference.content_features(frame))
 
 
+def seconds_to(count: int, laps: Sequence[float]) -> float:
+    """Until `count` evaluations were made, of which `laps` holds the first: the others take what one of these takes in the median."""
+    timed = min(count, len(laps) - 1)
+    return laps[timed] - laps[0] + (count - timed) * statistics.median(np.diff(laps).tolist())
+
+
 def measure(
-    listed: Sequence[Shot], film: Sequence[Array], style: Path, device: str, effort: Effort, cache: Path, command: str = ""
-) -> Findings:
+    listed: Sequence[Shot], film: Sequence[Array], style: Path, device: str, effort: Effort, cache: Path, command: str = "",
+    parts: Sequence[str] = (JOBS, LARGE),
+) -> Findings:  # fmt: skip
     """All figures.
 
     Args:
         film: (H, W, 3) display sRGB, the frames of the jobs.
+        parts: what is measured besides the shots.
     """
     plan = choose(make_settings({"device": device}))
     configure(plan)
@@ -248,14 +260,20 @@ def measure(
         whole += frames
         races += bench.races(trajectories, seconds)
         evaluations.append(bench.evaluation(with_step, seconds[0]))
-    say("a job")
-    return Findings(
-        plan.device, machine(plan), plan.as_dict(), command, effort.limits if effort.is_cut else None, whole, races, evaluations,
-        outside=outside(film, style, device, effort),
-        rate=None if plan.device == "cpu" else rate(film, style, device, effort),
-        steady=steady(film, style, device, effort),
-        large=large(effort, device),
-    )  # fmt: skip
+    found = replace(about(plan, effort, command), whole=whole, races=races, evaluations=evaluations)
+    if JOBS in parts:
+        say("a job")
+        spent, second = outside(film, style, device, effort), None if plan.device == "cpu" else rate(film, style, device, effort)
+        found = replace(found, outside=spent, rate=second, steady=steady(film, style, device, effort))
+    if LARGE in parts:
+        found = replace(found, large=large(effort, device))
+    return replace(found, measured=dict.fromkeys([*(shot.title for shot in listed), *parts], date.today().isoformat()))
+
+
+def about(plan: Plan, effort: Effort, command: str) -> Findings:
+    """What the figures are of, without any."""
+    limits = effort.limits if effort.is_cut else None
+    return Findings(plan.device, machine(plan), plan.as_dict(), command, limits, f"{ALGORITHM}.{_VERSION}")
 
 
 def outside(film: Sequence[Array], style: Path, device: str, effort: Effort) -> Outside:
@@ -296,8 +314,7 @@ def steady(film: Sequence[Array], style: Path, device: str, effort: Effort) -> S
 
 def large(effort: Effort, device: str) -> list[Large]:
     """Memory and time of the sizes in `effort.large`."""
-    if effort.large:
-        say("memory of large frames")
+    say("memory of large frames")
     return speed_memory.measure(effort.large, effort.evaluations, device=device)
 
 
@@ -320,20 +337,35 @@ def machine(plan: Plan) -> dict[str, Any]:
     return found
 
 
-def _chosen(asked: argparse.Namespace) -> list[Shot]:
-    listed = shots(asked.data, asked.scene)
-    if asked.only:
-        listed = [shot for shot in listed if shot.name == asked.only]
-    if asked.quick and listed:
-        width, height = listed[0].size
-        return [listed[0].resized((width // 2, height // 2))]
-    return listed
+def _chosen(asked: argparse.Namespace, listed: Sequence[Shot]) -> list[Shot]:
+    chosen = [shot for shot in listed if asked.only in (None, shot.name)]
+    if asked.quick and chosen:
+        width, height = chosen[0].size
+        return [chosen[0].resized((width // 2, height // 2))]
+    return chosen
 
 
 def _film(asked: argparse.Namespace, effort: Effort, listed: Sequence[Shot]) -> Sequence[Array]:
     paths = sorted(asked.data.glob("sintel_alley_1/frame_*.png"))
     film = Shot(ALLEY, tuple(read_display(path) for path in paths)) if paths else listed[0]
     return film.resized(effort.job_size).frames
+
+
+class _Unfit(Exception):
+    """A file that is not to be written over."""
+
+
+def _earlier(file: Path, device: str, effort: Effort) -> Findings | None:
+    """The figures of an earlier run that the file holds; raises _Unfit where this run's cannot stand beside them."""
+    if not file.exists():
+        return None
+    try:
+        earlier = Findings.read(file)
+    except ValueError as problem:
+        raise _Unfit(f"{file} holds no figures of this benchmark; name another file.") from problem
+    if not about(choose(make_settings({"device": device})), effort, "").goes_with(earlier):
+        raise _Unfit(f"{file} holds figures of another machine, engine or effort; name another file.")
+    return earlier
 
 
 def main() -> int:
@@ -349,22 +381,27 @@ def main() -> int:
     parser.add_argument("--output", type=Path)
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-    listed = _chosen(asked)
-    if not listed:
+    listed = shots(asked.data, asked.scene)
+    chosen = _chosen(asked, listed)
+    effort = QUICK if asked.quick else FULL
+    parts = [part for part in (JOBS, *((LARGE,) if effort.large else ())) if asked.only in (None, part)]
+    if not chosen and not parts:
         say(f"There is no shot {asked.only} here; BRUSHFLOW_TEST_DATA names the folder of the test data that has it.")
         return 2
-    effort = QUICK if asked.quick else FULL
-    options = [*(["--quick"] if asked.quick else []), *([f"--only {asked.only}"] if asked.only else [])]
-    options += [f"--device {asked.device}"] if asked.device != "cpu" else []
+    options = [*(["--quick"] if asked.quick else []), *([f"--device {asked.device}"] if asked.device != "cpu" else [])]
     command = " ".join(["python3 scripts/benchmark.py speed", *options])
     try:
-        found = measure(listed, _film(asked, effort, listed), asked.style, asked.device, effort, asked.cache, command)
-    except (DeviceError, FrameError) as problem:
+        earlier = _earlier(asked.json, asked.device, effort) if asked.only and asked.json else None
+        film = _film(asked, effort, listed)
+        found = measure(chosen, film, asked.style, asked.device, effort, asked.cache, command, parts)
+    except (DeviceError, FrameError, _Unfit) as problem:
         say(str(problem))
         return 2
     except weights.WeightsError as problem:
         say(str(problem))
         return 1
+    if earlier:
+        found = found.beside(earlier)
     publish(markdown(found), found.as_dict(), checks(found), asked.output, asked.json)
     return 0
 

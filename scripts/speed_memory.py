@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from speed_findings import Large
 from speed_peak import PeakMemory
-from speed_report import Large
 
 from core import weights
 from core.devices import configure

@@ -1,22 +1,18 @@
 # SPDX-FileCopyrightText: 2026 Brushflow Authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the benchmark of speed has found: against what is required, and everything as Markdown and JSON."""
+"""What the benchmark of speed has found: against what is required, and everything as Markdown."""
 
 from __future__ import annotations
 
 import math
-import statistics
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from report import Check, grid, requirements
+from speed_findings import FACTORS, Findings, Race, least_speedup
 
-__all__ = ["FACTORS", "Evaluation", "Findings", "Large", "Outside", "Race", "Rate", "Spread", "Steady", "Whole", "checks", "markdown"]
+__all__ = ["checks", "markdown"]
 
-FACTORS = (1.05, 1.01, 1.003)
-"""Of the reference's final loss: what both engines race to."""
 TRIED = Path(__file__).with_name("speed_tried.md")
 """What was tried and did not pay, in words."""
 
@@ -29,214 +25,6 @@ _STEADY, _GROWTH = 0.05, 1e6
 _LARGEST, _MEMORY = (3840, 2160), 8_000_000_000
 _ALIKE, _TILED = 0.2, 2
 _FAST_CPU = {"amx_bf16", "avx512_bf16"}
-
-
-@dataclass(frozen=True)
-class Spread:
-    """The median of what was measured more than once, and the range."""
-
-    median: float
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Spread:
-        return cls(statistics.median(values), min(values), max(values))
-
-    def __mul__(self, factor: float) -> Spread:
-        return Spread(self.median * factor, self.low * factor, self.high * factor)
-
-    def text(self, digits: int = 2) -> str:
-        return f"{self.median:.{digits}f} ({self.low:.{digits}f}–{self.high:.{digits}f})"
-
-
-@dataclass(frozen=True)
-class Whole:
-    """A frame, counted from 1, that each engine painted by its own stop rule and after its own result before; losses in float32.
-
-    The reference's optimizer knows no range of colors: what it ends with is clamped when it is delivered, which changes the loss.
-    """
-
-    shot: str
-    frame: int
-    evaluations: int
-    seconds: Spread
-    loss: float
-    terms: Mapping[str, float]
-    """As the engine has them, in its own precision."""
-    reference_evaluations: int
-    reference_seconds: Spread
-    reference_loss: float
-    reference_unclamped: float
-
-    @property
-    def speedup(self) -> float:
-        return self.reference_seconds.median / self.seconds.median
-
-
-@dataclass(frozen=True)
-class Race:
-    """The time to `factor` times the reference's final loss, from the same start; without evaluations where it was not reached.
-
-    `delivered` says which loss: of the pictures within the range of colors, or of what the optimizers see where neither knows a range.
-    """
-
-    shot: str
-    frame: int
-    factor: float
-    delivered: bool
-    reference_evaluations: int
-    reference_seconds: Spread
-    evaluations: int | None = None
-    seconds: Spread | None = None
-
-    @property
-    def speedup(self) -> float:
-        """0 where it was not reached."""
-        return self.reference_seconds.median / self.seconds.median if self.seconds else 0.0
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Seconds of one evaluation at the size of a shot, its convolutions' alone, and the memory that painting takes at most."""
-
-    shot: str
-    objective: Spread
-    with_step: Spread
-    reference: Spread
-    forward: float
-    backward: float
-    operations: float
-    peak_rate: float
-    memory: int | None
-    reference_memory: int | None
-
-    @property
-    def convolutions(self) -> float:
-        return self.forward + self.backward
-
-    @property
-    def ratio(self) -> float:
-        """The optimizer's step included."""
-        return self.with_step.median / self.convolutions
-
-    @property
-    def peak_share(self) -> float:
-        return self.operations / (self.with_step.median * self.peak_rate)
-
-
-@dataclass(frozen=True)
-class Outside:
-    """A job's time outside of the optimizer, in ms a frame, while reading, flow, masks and writing overlap with it."""
-
-    size: tuple[int, int]
-    frames: int
-    iterations: int
-    milliseconds: Spread
-    features: Spread
-    """The network's pass over the content, not contained in `milliseconds`."""
-    start: float
-    """Seconds until the first evaluation, once a job."""
-    share: float
-    """Of the wall time from the first evaluation on."""
-
-
-@dataclass(frozen=True)
-class Rate:
-    """A job's frames a second on a GPU, and the floor of operations and bytes."""
-
-    size: tuple[int, int]
-    frames: int
-    iterations: float
-    """Mean of the later frames."""
-    per_second: float
-    floor: float
-    """Seconds of an evaluation at the device's peak rates."""
-    share: float
-    """Of what the floor would allow."""
-
-
-@dataclass(frozen=True)
-class Steady:
-    """A long job of small frames: the median seconds of early frames and of the last ones, and by how much the memory grows.
-
-    Args:
-        slope: bytes in 100 frames; None where the system does not tell.
-    """
-
-    size: tuple[int, int]
-    frames: int
-    iterations: int
-    early: float
-    late: float
-    slope: float | None
-
-    @property
-    def change(self) -> float:
-        return self.late / self.early - 1
-
-
-@dataclass(frozen=True)
-class Large:
-    """A frame under a memory limit: seconds of an evaluation, bytes at the peak (None where not known), and bytes that were planned."""
-
-    size: tuple[int, int]
-    plan: Mapping[str, Any]
-    seconds: float
-    memory: int | None
-    planned: int
-
-    @property
-    def rate(self) -> float:
-        """Seconds of an evaluation a megapixel."""
-        return self.seconds * 1e6 / math.prod(self.size)
-
-    @property
-    def way(self) -> str:
-        """The plan, as far as it depends on memory."""
-        blocks, rows, history = self.plan["checkpointing"], self.plan["strip_rows"], self.plan["history"]
-        strips = f" in strips of {rows} rows" if rows else ""
-        return f"{f'{blocks} blocks computed again{strips}' if blocks else 'everything kept'}, history {history}"
-
-
-@dataclass(frozen=True)
-class Findings:
-    """All figures, as far as they are there."""
-
-    device: str = "cpu"
-    machine: Mapping[str, Any] = field(default_factory=dict)
-    plan: Mapping[str, Any] = field(default_factory=dict)
-    command: str = ""
-    limits: tuple[int, int] | None = None
-    """Of the reference's iterations where its trajectories were cut, first and later."""
-    whole: Sequence[Whole] = ()
-    races: Sequence[Race] = ()
-    evaluations: Sequence[Evaluation] = ()
-    outside: Outside | None = None
-    rate: Rate | None = None
-    steady: Steady | None = None
-    large: Sequence[Large] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        """What is judged by one number each, the least of all shots and frames; then everything."""
-        first, later = ([one.speedup for one in self.whole if (one.frame == 1) is is_first] for is_first in (True, False))
-        memories = [one.memory for one in self.evaluations if one.memory is not None]
-        return {
-            "first_frame_speedup": min(first, default=None),
-            "later_frame_speedup": min(later, default=None),
-            "equal_loss_speedup": {f"{factor:g}": least_speedup(self.races, factor, delivered=True) for factor in FACTORS},
-            "equal_loss_speedup_unclamped": {f"{factor:g}": least_speedup(self.races, factor, delivered=False) for factor in FACTORS},
-            "seconds_per_evaluation": self.evaluations[0].with_step.median if self.evaluations else None,
-            "convolution_ratio": max((one.ratio for one in self.evaluations), default=None),
-            "peak_memory_bytes": max(memories, default=None),
-            "outside_optimizer_ms_per_frame": self.outside.milliseconds.median if self.outside else None,
-            **asdict(self),
-        }
-
-
-def least_speedup(races: Sequence[Race], factor: float, *, delivered: bool) -> float | None:
-    """Over all shots and frames."""
-    return min((one.speedup for one in races if one.factor == factor and one.delivered is delivered), default=None)
 
 
 def checks(found: Findings) -> list[Check]:
@@ -393,7 +181,8 @@ def _reached(race: Race) -> tuple[str, str]:
 
 
 _DELIVERED = """
-From the same start, held to the same earlier result (the reference's) with the same mask, no stop rule. First the loss of the pictures
+From the same start, held to the same earlier result (the reference's) with the same mask, no stop rule. This engine's first 50
+evaluations are timed three times by the clock; those that follow are reckoned at the median of these. First the loss of the pictures
 as they are delivered, within the range of colors, against that of what the reference delivers.
 """
 _UNCLAMPED = """
@@ -485,6 +274,8 @@ def _made(found: Findings) -> Iterator[str]:
     lines = [f"- {name}: {', '.join(value) if isinstance(value, list | tuple) else value}" for name, value in found.machine.items()]
     lines.append(f"- device: {found.device}")
     lines += [f"- plan: {', '.join(f'{name} {value}' for name, value in found.plan.items())}"] if found.plan else []
+    days = sorted({*found.measured.values()})
+    lines += [f"- on {day}: {'; '.join(name for name, one in found.measured.items() if one == day)}" for day in days]
     lines += [f"- command: `{found.command}`"] if found.command else []
     yield "\n".join(lines)
 

@@ -16,11 +16,13 @@ import speed
 import speed_memory
 import torch
 from reference_engine import Frame, Point, ReferenceEngine
+from report import publish
 from speed_convolutions import convolution_seconds, convolutions, floor, memory_bandwidth, peak_rate
 from speed_engine import Engine, around_minimize
+from speed_findings import FACTORS, Evaluation, Findings, Large, Outside, Race, Rate, Spread, Steady, Whole
 from speed_jobs import there_and_back, work
 from speed_reference import Trajectory, trajectory
-from speed_report import FACTORS, Evaluation, Findings, Large, Outside, Race, Rate, Spread, Steady, Whole, checks, markdown
+from speed_report import checks, markdown
 from speed_shots import Shot, framed, shots, style_tensor
 
 from core import weights as stored
@@ -95,6 +97,7 @@ def test_both_engines_are_measured_on_the_same_frames_and_the_trajectory_is_kept
     assert {"first_frame_speedup", "later_frame_speedup", "equal_loss_speedup", "seconds_per_evaluation", "convolution_ratio",
             "peak_memory_bytes", "outside_optimizer_ms_per_frame"} < values.keys()  # fmt: skip
     assert values["equal_loss_speedup"].keys() == {"1.05", "1.01", "1.003"}
+    assert found.measured.keys() == {"texture, 48×32", "jobs", "large"}
     text = markdown(found)
     assert "texture, 48×32, frame 2" in text and "cut after 24 evaluations of the first frame and 12" in text
     assert len(list((tmp_path / "cache").glob("*.npz"))) == 2
@@ -194,6 +197,13 @@ def test_both_engines_race_from_the_same_start_for_the_same_loss(
     assert torch.equal(seen[0][1], torch.where(within, moved, frame.content)) and torch.equal(start, seen[0][1])
     loss = reference.loss(start, frame, reference.content_features(frame))
     assert float(objective(start)[0].sum()) == pytest.approx(float(loss), rel=1e-4)
+
+
+def test_what_comes_after_the_timed_evaluations_is_reckoned_at_their_median() -> None:
+    laps = [10.0, 11.0, 11.5, 12.0, 14.0]
+    assert speed.seconds_to(2, laps) == 1.5
+    assert speed.seconds_to(4, laps) == 4.0
+    assert speed.seconds_to(7, laps) == 4.0 + 3 * 0.75
 
 
 def test_only_a_race_without_bounds_leaves_the_range_of_colors(loaded: dict[str, torch.Tensor], shot: Shot, style: np.ndarray) -> None:
@@ -337,6 +347,22 @@ def test_the_json_has_the_least_of_all_shots_and_frames() -> None:
     assert Findings().as_dict()["first_frame_speedup"] is None
 
 
+def test_pieces_are_put_together_from_the_file_that_an_earlier_run_wrote(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    whole = _findings(measured={"a shot": "2026-01-01", "jobs": "2026-01-01", "large": "2026-01-01"})
+    publish("", whole.as_dict(), checks(whole), None, file)
+    assert json.loads(json.dumps(Findings.read(file).as_dict())) == json.loads(json.dumps(whole.as_dict()))
+
+    again = replace(whole.whole[0], seconds=Spread.of([0.5]))
+    other = replace(whole.whole[0], shot="another")
+    found = Findings(whole=[other, again], measured={"another": "2026-02-02", "a shot": "2026-02-02"}).beside(Findings.read(file))
+    assert list(found.whole) == [again, other]
+    assert not found.races and found.outside == whole.outside and found.steady == whole.steady and len(found.large) == len(whole.large)
+    assert found.measured == {"a shot": "2026-02-02", "another": "2026-02-02", "jobs": "2026-01-01", "large": "2026-01-01"}
+    assert "- on 2026-01-01: jobs; large" in markdown(found)
+    assert Findings(outside=replace(whole.outside, start=9.0), measured={"jobs": "2026-02-02"}).beside(whole).outside.start == 9.0
+
+
 def test_the_report_says_what_the_figures_say() -> None:
     text = markdown(_findings(command="python3 scripts/benchmark.py speed"))
     assert "| a shot, frame 1 | 100 | 1.00 (1.00–1.00) | 500 | 8.00 (8.00–8.00) | **8.0** | 1.0040 | 1.0040 |" in text
@@ -354,6 +380,17 @@ def test_the_report_says_what_the_figures_say() -> None:
 # The command line
 
 
+def test_figures_of_another_machine_are_not_written_over(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "figures.json"
+    publish("", _findings(machine={"processor": "abacus"}).as_dict(), [], None, file)
+    before = file.read_bytes()
+    capsys.readouterr()
+    assert _main(monkeypatch, data, "--only", "jobs", "--json", str(file)) == 2
+    assert "holds figures of another machine" in capsys.readouterr().err and file.read_bytes() == before
+
+
 def _main(monkeypatch: pytest.MonkeyPatch, data: Path, *options: str) -> int:
     arguments = ["--cache", "none", "--data", str(data), "--scene", "none", "--style", str(data / "styles" / "starry_night.jpg"), *options]
     monkeypatch.setattr("sys.argv", ["speed.py", *arguments])
@@ -366,6 +403,7 @@ def _main(monkeypatch: pytest.MonkeyPatch, data: Path, *options: str) -> int:
         (["--only", "crossing"], "There is no shot crossing here"),
         (["--device", "cuda:77"], "no device cuda:77"),
         (["--style", __file__], "test_speed.py cannot be read"),
+        (["--only", "marple8", "--json", __file__], "test_speed.py holds no figures of this benchmark"),
     ],
 )
 def test_what_is_not_there_is_told_in_one_sentence(
