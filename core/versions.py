@@ -21,7 +21,8 @@ def versions() -> dict[str, str]:
     return {
         "brushflow": __version__,
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        # As plain text: whoever unpickles what torch has there loads torch, on Ray the process that hands on events among others.
+        "torch": str(torch.__version__),
         "opencv": cv2.__version__,
         "openimageio": OpenImageIO.VERSION_STRING,
         "numpy": np.__version__,

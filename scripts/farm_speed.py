@@ -3,8 +3,8 @@
 """Measures what a second worker brings on Ray: python scripts/farm_speed.py [--output docs/farm.md] [--json FILE]
 
 Two clusters of Ray on this machine lend one core and two. Both paint four shots, and one shot in four passes, in turns and three times;
-the medians are compared, and the frames with those of one machine. Needs two cores that nothing else uses, about ten minutes, and the
-packages of requirements-engine.txt and requirements-ray.txt.
+the medians are compared, and the frames with those of one machine. Needs two cores that nothing else uses, about a quarter of an hour,
+and the packages of requirements-engine.txt and requirements-ray.txt.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ class Work:
 
 
 WORKS = (
-    Work("four shots", 4, 4, (160, 96), {"iterations_first": 24, "iterations": 8}, 24),
-    Work("24 frames in 4 passes", 1, 24, (64, 48), {"iterations": 4, "passes": 4}, 6),
+    Work("four shots", 4, 4, (160, 96), {"iterations_first": 48, "iterations": 16}, 24),
+    Work("24 frames in 4 passes", 1, 24, (64, 48), {"iterations": 6, "passes": 4}, 6),
 )
 
 

@@ -4,6 +4,7 @@
 import itertools
 import json
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -77,6 +78,18 @@ def test_events_tell_each_frame_in_order_with_its_losses(make, run):
     assert {(event["frame"], event["to"]) for event in events.of("flow")} == {(2, 1), (3, 2), (4, 3)}
     assert events.of("iteration")
     json.dumps(events)
+    # Pickled on Ray: what hands them on shall not have to load what their values come from.
+    assert set(kinds(list(events))) <= {dict, list, tuple, str, int, float, bool, type(None)}
+
+
+def kinds(value: object) -> Iterator[type]:
+    """The types of a value and of all that it holds."""
+    if isinstance(value, dict | list | tuple):
+        yield type(value)
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from kinds(one)
+    else:
+        yield type(value)
 
 
 def test_a_small_picture_of_the_newest_frame_lies_in_the_cache(make, run, tmp_path):
