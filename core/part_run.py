@@ -8,7 +8,6 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from itertools import pairwise
 from statistics import fmean
@@ -19,6 +18,7 @@ from .devices import configure
 from .events import PROTOCOL
 from .files import write_json
 from .frames import FrameSource
+from .header import Made
 from .job import JOB_FILE, Job, JobError, load_job
 from .limits import brief
 from .memory import planned
@@ -27,6 +27,7 @@ from .painter import Painters
 from .part import Part
 from .passes import Step, memory, path, schedule
 from .run import Run, record_job, tidy
+from .shortage import RenewedThread
 from .survey import Survey
 from .versions import versions
 
@@ -110,9 +111,9 @@ class PartRun(Run):
     def _steps(self) -> Iterator[Step]:
         return iter(self._todo)
 
-    def _attributes(self, step: Step) -> dict[str, str | int | float] | None:
-        found = super()._attributes(step)
-        return {} if found is None and self._done.get(_place(step)) else found
+    def _made(self, step: Step) -> Made | None:
+        found = super()._made(step)
+        return Made() if found is None and self._done.get(_place(step)) else found
 
     def _is_cut(self, index: int) -> bool:
         return self._survey.is_cut(index) if self._settings.cuts == "auto" else super()._is_cut(index)
@@ -172,7 +173,7 @@ class PartRun(Run):
             place = _place(step)
             if step.pass_number == self._passes:
                 if self._passes > 1 or place in near:
-                    self._done[place] = super()._attributes(step) is not None
+                    self._done[place] = super()._made(step) is not None
                 continue
             is_kept = self._state.name(step.pass_number, self._contents.number(step.index), self._fingerprints[place]) in names
             self._done[place] = is_kept or (bool(consumers[place]) and all(self._done[after] for after in consumers[place]))
@@ -187,11 +188,11 @@ class PartRun(Run):
             for place in _needed(step):
                 if place in ours:
                     continue
-                attributes = super()._attributes(steps[place])
-                if attributes is None:
+                made = super()._made(steps[place])
+                if made is None:
                     missing.add(place)
                 elif place[0] == self._passes:
-                    self._take_level(steps[place], attributes)
+                    self._take_level(steps[place], made)
         if missing:
             earliest = min(missing)[0]
             numbers = sorted(self._contents.number(index) for pass_number, index in missing if pass_number == earliest)
@@ -206,7 +207,7 @@ class FlowRun(PartRun):
     def work(self) -> int:
         begun = time.monotonic()
         with ExitStack() as stack:
-            self._ahead = stack.enter_context(ThreadPoolExecutor(1, "ahead"))
+            self._ahead = stack.enter_context(RenewedThread("ahead"))
             self._contents = stack.enter_context(closing(Contents(self._job, self._source, self._size, self._ahead, self._warn)))
             self._survey = self._surveyed()
             pairs = self._pairs()
@@ -262,7 +263,7 @@ class FinishRun(PartRun):
             self._fingerprint(step)
         self._todo = [step for step in steps if step.pass_number == self._passes]
         self._order = {step.index: place for place, step in enumerate(self._todo, 1)}
-        missing = sorted(self._contents.number(step.index) for step in self._todo if self._attributes(step) is None)
+        missing = sorted(self._contents.number(step.index) for step in self._todo if self._made(step) is None)
         if missing:
             hint = "Run their parts again, or the whole job."
             raise JobError(f"Some frames are not there, or are those of other settings: {_listed(missing)}.", hint, "part")

@@ -66,7 +66,7 @@ class PrerollRun(PartRun):
 
     def _chosen(self, steps: Sequence[Step]) -> list[Step]:
         """Those that warm up are painted as far as something is still to be made of them."""
-        return needed(steps, self._own, lambda step: self._attributes(step) is not None) if self._own else []
+        return needed(steps, self._own, lambda step: self._made(step) is not None) if self._own else []
 
     def _stays(self, step: Step) -> bool:
         return step.index in self._own
@@ -120,7 +120,7 @@ class PrerollFinish(FinishRun):
                 around = [found for found in map(self._error, self._around(index)) if found is not None]
                 facts: dict[str, Any] = {"temporal_error": error, "around": fmean(around) if around else None}
                 self._tell("joint", frame=self._contents.number(index), **facts)
-            self._motions.clear()
+            self._motions.keep_only(lambda index, other: False)
             self._contents.keep_only(range(0))
 
     def _around(self, joint: int) -> list[int]:
@@ -131,7 +131,7 @@ class PrerollFinish(FinishRun):
 
     def _error(self, index: int) -> float | None:
         """The paper's temporal error between a frame and the one before, where the mask trusts their motion; None where it does nowhere."""
-        motion = self._motion(index, index - 1).result()
+        motion = self._motions.ask(index, index - 1).result()
         try:
             return temporal_error(self._delivered(index), self._delivered(index - 1), motion.flow, motion.mask)
         except EvaluationError:

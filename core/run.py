@@ -8,7 +8,7 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -19,24 +19,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import __version__, cuts, weights
+from . import cuts, header, weights
 from .color import display_from_linear
 from .content import Content, Contents, Original
 from .debug import write_debug
 from .delivery import finished
 from .devices import Plan, configure
 from .events import PROTOCOL
-from .exr import read_exr_attributes, write_exr
+from .exr import write_exr
 from .files import remove_partial, write_json
 from .fingerprint import fingerprint, frame_digest
 from .flow import estimator
-from .frames import FrameError, FrameSource, read_image
+from .frames import FrameSource, read_image
 from .inbetween import inbetween
 from .job import JOB_FILE, Job
 from .losses import Objective
 from .matte import Side, side
 from .memory import next_smaller, planned
-from .motion import EstimatedMotion, GivenMotion, Motion, MotionFinder, along
+from .motion import EstimatedMotion, GivenMotion, Motion, MotionFinder
+from .motion_ahead import MotionAhead
 from .optimizer import Cancelled, Diverged, Progress
 from .pace import Pace
 from .painter import Painted, Painter, Painters
@@ -44,7 +45,7 @@ from .passes import Step, memory, path, schedule
 from .pictures import resized, working_size
 from .preroll import FOLDER as PREROLL
 from .settings import Settings
-from .shortage import Successors, has_run_short, is_shortage, let_go
+from .shortage import RenewedThread, Successors, is_shortage, let_go
 from .start import Earlier
 from .state import State
 from .styles import StyleImage
@@ -58,9 +59,6 @@ logger = logging.getLogger(__name__)
 
 Array = NDArray[np.float32]
 
-_FINGERPRINT = "brushflow:fingerprint"
-_LEVEL = "brushflow:level"
-"""A text, since numbers in a header are rounded to float32 and resume has to decide alike."""
 _DIVERGED = 10.0
 """A loss that has grown by this factor is not on its way down."""
 _LEVELED = ("content_weight", "style_weight", "style_blend", "tv_weight")
@@ -104,7 +102,6 @@ class Run:
         self._plan = planned(self._settings, self._size, job.plan, smaller=smaller)
         configure(self._plan)
         self._finder = self._motion_finder()
-        self._motions: dict[tuple[int, int], Future[Motion]] = {}
         self._results: dict[tuple[int, int], Array] = {}
         """By pass and frame."""
         self._fingerprints: dict[tuple[int, int], str] = {}
@@ -126,11 +123,12 @@ class Run:
         self._prepare()
         with ExitStack() as stack:
             self._successors = stack.enter_context(closing(Successors()))
-            self._ahead = stack.enter_context(ThreadPoolExecutor(1, "ahead"))
+            self._ahead = stack.enter_context(RenewedThread("ahead"))
             writer = stack.enter_context(ThreadPoolExecutor(1, "write"))
             for thread in (self._ahead, writer):  # which begin while there is surely memory for them
                 thread.submit(time.monotonic)
             self._contents = stack.enter_context(closing(Contents(job, self._source, self._size, self._ahead, self._warn)))
+            self._motions = MotionAhead(self._finder, self._contents, self._settings, self._ahead, self._tell_flow)
             self._open()
             ours = self._ours
             self._tell(
@@ -213,7 +211,7 @@ class Run:
         there: dict[int, list[bool]] = {}
         whole = list(steps)
         for step in whole:
-            there.setdefault(step.pass_number, []).append(self._attributes(step) is not None)
+            there.setdefault(step.pass_number, []).append(self._made(step) is not None)
         finished = max((number for number, frames in there.items() if all(frames)), default=0)
         return (step for step in whole if step.pass_number > min(finished, self._passes - 1))
 
@@ -223,19 +221,12 @@ class Run:
                 self._places[step.index] = len(self._places) + 1
             yield step
 
-    def _attributes(self, step: Step) -> dict[str, str | int | float] | None:
-        """What the header says of a result that is there already and is the one that would be painted; None where there is none."""
+    def _made(self, step: Step) -> header.Made | None:
+        """How a result was made that is there already and is the one that would be painted; None where there is none."""
         wanted = self._fingerprint(step)
         if step.pass_number < self._passes:
-            return {} if self._state.has(step.pass_number, self._contents.number(step.index), wanted) else None
-        path = self._frame_path(step.index)
-        if not path.is_file():
-            return None
-        try:
-            attributes = read_exr_attributes(path)
-        except FrameError:
-            return None
-        return attributes if attributes.get(_FINGERPRINT) == wanted else None
+            return header.Made() if self._state.has(step.pass_number, self._contents.number(step.index), wanted) else None
+        return header.made(self._frame_path(step.index), wanted)
 
     def _is_cut(self, index: int) -> bool:
         chosen = self._settings.cuts
@@ -266,18 +257,17 @@ class Run:
     def _keep(self, step: Step) -> bool:
         """Whether the result that is there already stays."""
         self._fingerprint(step)  # of which those of later steps are made
-        attributes = self._attributes(step) if self._job.output.existing == "resume" else None
-        if attributes is None:
+        made = self._made(step) if self._job.output.existing == "resume" else None
+        if made is None:
             return False
         self._count(step, kept=True)
-        self._take_level(step, attributes)
-        losses = {name: float(attributes.get(f"brushflow:loss_{name}", 0.0)) for name in ("total", *Objective.TERMS)}
-        self._tell_painted(step, 0.0, int(attributes.get("brushflow:iterations", 0)), losses, None, kept=True)
+        self._take_level(step, made)
+        self._tell_painted(step, 0.0, made.iterations, made.losses, None, kept=True)
         return True
 
-    def _take_level(self, step: Step, attributes: Mapping[str, str | int | float]) -> None:
-        if _LEVEL in attributes:
-            self._levels[step.index] = float(attributes[_LEVEL])
+    def _take_level(self, step: Step, made: header.Made) -> None:
+        if made.level is not None:
+            self._levels[step.index] = made.level
 
     def _count(self, step: Step, *, kept: bool) -> None:
         if step.pass_number == self._passes:
@@ -291,26 +281,13 @@ class Run:
             return GivenMotion(self._job.given_flow(), self._settings.mask, self._size)
         return EstimatedMotion(estimator(self._job.estimator, self._plan.device), self._settings.mask, self._job.folder / "cache" / "flow")
 
-    def _motion(self, index: int, other: int) -> Future[Motion]:
-        if (index, other) not in self._motions or has_run_short(self._motions[index, other]):
-            contents = [self._contents.ahead(passed) for passed in path(index, other, self._settings)]
-            self._motions[index, other] = self._ahead.submit(self._find_motion, contents)
-        return self._motions[index, other]
-
-    def _find_motion(self, reading: Sequence[Future[Content]]) -> Motion:
-        begun = time.monotonic()
-        contents = [content.result() for content in reading]
-        motion = along(self._finder, contents)
-        self._tell("flow", frame=contents[0].number, to=contents[-1].number, seconds=time.monotonic() - begun)
-        return motion
-
     def _look_ahead(self, step: Step) -> None:
         """Let the frames that come next be read and their motion be found while this one is painted."""
         following = step.index + step.toward * step.stride
         if step.pass_number == self._passes and self._settings.between == "warped" and step.previous in step.needs:
             for gap in range(step.previous + step.toward, step.index, step.toward):
-                self._motion(gap, step.previous)
-                self._motion(gap, step.index)
+                self._motions.ask(gap, step.previous)
+                self._motions.ask(gap, step.index)
         if following not in self._ours:
             return
         self._contents.ahead(following)
@@ -319,7 +296,7 @@ class Run:
             offsets.add(-step.stride)
         for other in sorted(following + offset for offset in offsets):
             if 0 <= other < self._total:
-                self._motion(following, other)
+                self._motions.ask(following, other)
 
     def _result(self, pass_number: int, index: int) -> Array:
         """An earlier result: from memory, else to the bit from the state, else from the delivered frame."""
@@ -391,7 +368,7 @@ class Run:
         index, number = step.index, self._contents.number(step.index)
         self._tell("frame_started", frame=number, passes=self._passes, **self._position(step))
         content = self._contents[index]
-        motions = {other: self._motion(index, other) for other in step.moved}
+        motions = {other: self._motions.ask(index, other) for other in step.moved}
         if not step.is_between:
             self._look_ahead(step)
         earlier = {}
@@ -488,16 +465,7 @@ class Run:
 
     def _deliver(self, step: Step, painted: Painted, original: Original, colors_of: Array | None) -> None:
         rgba = finished(painted.rgb, original, self._job.settings_at(step.index), self._sides, colors_of)
-        attributes: dict[str, str | int | float] = {
-            _FINGERPRINT: self._fingerprint(step),
-            "brushflow:version": __version__,
-            "brushflow:iterations": painted.iterations,
-        }
-        if step.is_between:
-            attributes["brushflow:between"] = self._settings.between
-        else:
-            attributes |= {f"brushflow:loss_{name}": value for name, value in painted.losses.items()}
-            attributes[_LEVEL] = repr(painted.level)
+        attributes = header.attributes(self._fingerprint(step), painted, self._settings.between if step.is_between else None)
         write_exr(self._frame_path(step.index), rgba, attributes)
         if self._stays(step):
             write_thumbnail(self._job.folder / "cache" / THUMBNAIL, rgba)
@@ -516,8 +484,7 @@ class Run:
         latest, stride = step.reached, step.stride
         reach, following = memory(self._settings) * stride, latest + step.toward * stride
         self._contents.keep_only(range(latest - reach, latest + reach + 1))
-        for pair in [pair for pair in self._motions if pair[0] != following and (pair[0] == step.index or abs(pair[0] - latest) >= stride)]:
-            del self._motions[pair]
+        self._motions.keep_only(lambda index, _: index == following or (index != step.index and abs(index - latest) < stride))
         for place in [place for place in self._results if place[0] != step.pass_number or abs(place[1] - following) > reach]:
             if not (self._settings.init == "first" and place[1] == step.shot):
                 del self._results[place]
@@ -534,6 +501,9 @@ class Run:
         return 0 <= behind < memory(self._settings) * step.stride
 
     # Telling
+
+    def _tell_flow(self, number: int, to: int, seconds: float) -> None:
+        self._tell("flow", frame=number, to=to, seconds=seconds)
 
     def _check_cancelled(self) -> None:
         if self._cancel.is_set():

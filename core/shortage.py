@@ -10,13 +10,13 @@ import gc
 import logging
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-__all__ = ["Successors", "has_run_short", "is_shortage", "let_go"]
+__all__ = ["RenewedThread", "Successors", "has_run_short", "is_shortage", "let_go"]
 
 logger = logging.getLogger(__name__)
 
@@ -73,19 +73,49 @@ class Successors:
 
     def take_over(self) -> None:
         """Go on in a new thread, if there is memory for one; what a way back that failed has left in the former goes with that."""
-        successor = ThreadPoolExecutor(1, "successor")
-        try:
-            successor.submit(torch.set_num_threads, torch.get_num_threads()).result()
-        except RuntimeError as problem:
-            logger.warning("%s", problem)
-            return
-        self.close()
-        self._latest = successor
-        _trim()
+        if (successor := _successor("successor")) is not None:
+            self.close()
+            self._latest = successor
+            _trim()
 
     def close(self) -> None:
         if self._latest is not None:
             self._latest.shutdown()
+
+
+class RenewedThread(Executor):
+    """One thread that does what it is given, one after the other; after a shortage a new one, for the reason of `Successors`."""
+
+    def __init__(self, name: str) -> None:
+        self._name, self._thread, self._ran_short = name, ThreadPoolExecutor(1, name), False
+
+    def submit(self, work: Callable[..., Answer], /, *arguments: Any, **named: Any) -> Future[Answer]:
+        if self._ran_short and (successor := _successor(self._name)) is not None:
+            # What the former has been given is done first: it is the only one that reads the frames.
+            self._thread.shutdown()
+            self._thread, self._ran_short = successor, False
+        return self._thread.submit(self._do, work, arguments, named)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self._thread.shutdown(wait, cancel_futures=cancel_futures)
+
+    def _do(self, work: Callable[..., Answer], arguments: tuple[Any, ...], named: dict[str, Any]) -> Answer:
+        try:
+            return work(*arguments, **named)
+        except Exception as problem:
+            self._ran_short = self._ran_short or is_shortage(problem)
+            raise
+
+
+def _successor(name: str) -> ThreadPoolExecutor | None:
+    """A thread that has begun, and computes with as many as this one; None where there is no memory for it."""
+    successor = ThreadPoolExecutor(1, name)
+    try:
+        successor.submit(torch.set_num_threads, torch.get_num_threads()).result()
+    except RuntimeError as problem:
+        logger.warning("%s", problem)
+        return None
+    return successor
 
 
 def _chain(problem: BaseException) -> Iterator[BaseException]:

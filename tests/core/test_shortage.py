@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.shortage import Successors, has_run_short, is_shortage, let_go
+from core.shortage import RenewedThread, Successors, has_run_short, is_shortage, let_go
 
 
 def unpayable():
@@ -161,3 +161,27 @@ def test_what_goes_wrong_with_a_successor_is_told_to_who_asked():
     with pytest.raises(MemoryError):
         successors.do(bytearray, unpayable())
     successors.close()
+
+
+def test_what_is_done_ahead_goes_on_in_a_new_thread_after_a_shortage_and_after_no_other_error():
+    done = []
+
+    def fail(problem):
+        done.append("failed")
+        raise problem
+
+    with RenewedThread("ahead") as ahead:
+        first = ahead.submit(threading.get_ident).result()
+        wrong = ahead.submit(fail, ValueError("ochre"))
+        assert ahead.submit(threading.get_ident).result() == first
+        started, go = threading.Event(), threading.Event()
+        waiting = ahead.submit(lambda: started.set() or go.wait(10))
+        short = ahead.submit(fail, MemoryError())
+        behind = ahead.submit(done.append, "behind")
+        assert started.wait(10)
+        go.set()
+        assert isinstance(short.exception(), MemoryError) and waiting.result()
+        number, after = ahead.submit(lambda: (torch.get_num_threads(), list(done))).result()
+        assert ahead.submit(threading.get_ident).result() != first
+    assert isinstance(wrong.exception(), ValueError) and has_run_short(short) and behind.done()
+    assert number == torch.get_num_threads() and after == ["failed", "failed", "behind"]
