@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.command_line import main
 from core.flamenco import SCRIPT
-from tests.farm.conftest import painted
+from tests.farm.conftest import FRAMES, painted
 
 COMPILE = """
 import json, sys
@@ -46,18 +46,36 @@ def compiled(farm_tool, folder):
     return json.loads(done.stdout)
 
 
+def run(task):
+    """What a worker does."""
+    (command,) = task["commands"]
+    assert task["type"] == "misc" and command["name"] == "exec"
+    return subprocess.run([command["parameters"]["exe"], *command["parameters"]["args"]], capture_output=True, text=True)
+
+
 def test_every_command_of_the_compiled_job_in_its_order_paints_the_frames_of_one_machine(jobs, undisturbed, farm_tool, tmp_path):
     folder, passes = tmp_path / "flamenco", jobs[1]
     assert main(["plan", str(passes), "--chunk", "2", "--as", "flamenco", "--output", str(folder)]) == 0
     done = set()
     for task in compiled(farm_tool, folder)["tasks"]:
         assert {*task["needs"]} <= done
-        (command,) = task["commands"]
-        assert task["type"] == "misc" and command["name"] == "exec"
-        ran = subprocess.run([command["parameters"]["exe"], *command["parameters"]["args"]], capture_output=True, text=True)
+        ran = run(task)
         assert ran.returncode == 0, ran.stderr
         done.add(task["name"])
     assert painted([passes]) == {name: frame for name, frame in undisturbed.items() if name.startswith("two_")}
+
+
+def test_the_chunks_of_a_shot_with_a_preroll_wait_for_nothing_and_the_last_task_tells_of_the_joint(jobs, farm_tool, tmp_path):
+    folder, job = tmp_path / "flamenco", json.loads(jobs[0].read_text("utf-8"))
+    jobs[0].write_text(json.dumps({**job, "settings": {**job["settings"], "cuts": "none"}}), "utf-8")
+    assert main(["plan", str(jobs[0]), "--chunk", "2", "--preroll", "1", "--as", "flamenco", "--output", str(folder)]) == 0
+    first, second, finish = compiled(farm_tool, folder)["tasks"]
+    assert first["needs"] == second["needs"] == [] and finish["needs"] == [first["name"], second["name"]]
+    for task in (second, first, finish):
+        ran = run(task)
+        assert ran.returncode == 0, ran.stderr
+    assert "At the joint before frame 3 the temporal error is " in ran.stdout + ran.stderr
+    assert len(painted(jobs[:1])) == FRAMES
 
 
 def test_what_is_sent_has_every_setting_of_the_job_type(jobs, farm_tool, tmp_path):

@@ -164,8 +164,8 @@ def expected(python: str, tmp_path_factory: pytest.TempPathFactory, weights: Pat
 class Driver:
     """`run --on ray` on its way, with what it tells."""
 
-    def __init__(self, python: str, head: Head, jobs: Sequence[Path], log: Path, **variables: str) -> None:
-        command = [python, "-I", str(ROOT / "core"), "run", *map(str, jobs), "--on", f"ray:{head.address}", "--json"]
+    def __init__(self, python: str, head: Head, jobs: Sequence[Path], options: Sequence[str], log: Path, **variables: str) -> None:
+        command = [python, "-I", str(ROOT / "core"), "run", *map(str, jobs), "--on", f"ray:{head.address}", "--json", *options]
         self._told, self._log = log.with_suffix(".out"), log
         with self._told.open("ab") as told, log.open("ab") as errors:
             self.process = subprocess.Popen(command, stdout=told, stderr=errors, env={**os.environ, **head.variables, **variables})
@@ -190,8 +190,8 @@ class Driver:
 def drive(python: str, head: Head, film: Film, tmp_path: Path) -> Iterator[Callable[..., Driver]]:
     drivers = []
 
-    def drive(**variables: str) -> Driver:
-        drivers.append(Driver(python, head, film.jobs, tmp_path / f"driver{len(drivers)}.log", **variables))
+    def drive(*options: str, **variables: str) -> Driver:
+        drivers.append(Driver(python, head, film.jobs, options, tmp_path / f"driver{len(drivers)}.log", **variables))
         return drivers[-1]
 
     yield drive
@@ -222,6 +222,25 @@ def test_two_workers_paint_the_frames_of_one_machine_and_tell_of_them_as_it_does
     again = drive()
     assert again.end() == 0
     assert [event["kept"] for event in again.events("done")] == [6, 6]
+
+
+def test_the_parts_of_a_shot_with_a_preroll_are_those_of_one_machine_and_what_it_costs_is_said(python, film, drive, tmp_path):
+    alone = Film(tmp_path / "alone")
+    for one in (film, alone):
+        del one.jobs[1]  # passes have no preroll
+        job = json.loads(one.jobs[0].read_text("utf-8"))
+        one.jobs[0].write_text(json.dumps({**job, "settings": {**job["settings"], "cuts": "none"}}), "utf-8")
+    driver = drive("--chunk", "3", "--preroll", "1")
+    assert driver.end() == 0
+    (said,) = driver.events("warning")
+    assert said["code"] == "preroll"
+    assert [event["frame"] for event in driver.events("joint")] == [4]
+    for part in ("1-3", "4-6"):
+        command = [python, "-I", str(ROOT / "core"), "run", str(alone.jobs[0]), "--only", part, "--preroll", "1"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    frames = film.frames()
+    assert len(frames) == 6 and frames == alone.frames()
 
 
 @thorough
