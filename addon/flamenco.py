@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -17,6 +18,8 @@ __all__ = ["Sending", "jobs_address"]
 TIMEOUT = 15.0
 """Seconds that the Manager has to answer."""
 _LONGEST = 1 << 20
+_BUSY, _ATTEMPTS, _PAUSE = 503, 4, 10.0
+"""How a Manager whose database is busy says so, how often it is asked, and the most seconds that it is waited in between."""
 
 
 def jobs_address(manager: str) -> str:
@@ -47,13 +50,25 @@ class Sending:
     def _send(self, address: str, submission: Path) -> None:
         try:
             request = urllib.request.Request(address, submission.read_bytes(), {"Content-Type": "application/json"}, method="POST")
-            with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-                self.job = str(json.loads(answer.read(_LONGEST))["id"])
-        except urllib.error.HTTPError as refusal:
-            with refusal:
-                self.problem = _said(refusal)
+            for left in reversed(range(_ATTEMPTS)):
+                try:
+                    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+                        self.job = str(json.loads(answer.read(_LONGEST))["id"])
+                    return
+                except urllib.error.HTTPError as refusal:
+                    with refusal:
+                        if refusal.code != _BUSY or not left:
+                            self.problem = _said(refusal)
+                            return
+                    time.sleep(_pause(refusal))
         except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
             self.problem = str(getattr(error, "reason", "") or error or type(error).__name__)
+
+
+def _pause(refusal: urllib.error.HTTPError) -> float:
+    """Seconds after which a busy Manager wants to be asked again."""
+    said = refusal.headers.get("Retry-After", "")
+    return min(float(said), _PAUSE) if said.isdecimal() else 1.0
 
 
 def _said(refusal: urllib.error.HTTPError) -> str:

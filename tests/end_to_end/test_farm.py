@@ -10,11 +10,12 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import pytest
 from ray_head import free_port, is_up, start_head
@@ -199,13 +200,27 @@ class Manager(BaseHTTPRequestHandler):
 
     received: list[tuple[str, dict[str, Any]]]
     refusal = ""
+    busy: ClassVar[list[float]]
+    """When it was asked while its database was busy."""
+    times_busy = 0
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if len(self.busy) < self.times_busy:
+            self.busy.append(time.monotonic())
+            self._answer(503, {"code": 503, "message": "too busy, try again later"}, {"Retry-After": "1"})
+            return
         self.received.append((self.path, body))
-        answer = json.dumps({"code": 422, "message": self.refusal} if self.refusal else {"id": "one", "status": "queued"}).encode()
-        self.send_response(422 if self.refusal else 200)
-        self.send_header("Content-Length", str(len(answer)))
+        if self.refusal:
+            self._answer(422, {"code": 422, "message": self.refusal})
+        else:
+            self._answer(200, {"id": "one", "status": "queued"})
+
+    def _answer(self, status: int, said: dict[str, Any], headers: Mapping[str, str] = MappingProxyType({})) -> None:
+        answer = json.dumps(said).encode()
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(answer))}.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(answer)
 
@@ -215,7 +230,7 @@ class Manager(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def manager() -> Iterator[Any]:
-    kind = type("Manager", (Manager,), {"received": []})
+    kind = type("Manager", (Manager,), {"received": [], "busy": []})
     with HTTPServer(("127.0.0.1", 0), kind) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         kind.address = f"127.0.0.1:{server.server_address[1]}"
@@ -239,10 +254,12 @@ def test_flamencos_manager_is_sent_the_job_where_blender_may_go_online(
         assert execute(*given) == 1
         assert "did not take the job (job type brushflow is unknown)" in capsys.readouterr().err
         assert execute("--collect") == 1
-        manager.refusal = ""
+        manager.refusal, manager.times_busy = "", 2
         assert execute(*given) == 0
     finally:
         system.use_online_access = False
+    first, second = manager.busy
+    assert second - first >= 1 and len(manager.received) == 2
     place, body = manager.received[-1]
     assert place == "/api/v3/jobs"
     assert {*body} >= {"name", "type", "priority", "submitter_platform", "settings"}
