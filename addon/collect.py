@@ -16,6 +16,7 @@ import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
 from . import Refused, exr, queue, result, sound, submission, worker
+from .handlers import Handlers
 from .order import Order
 
 __all__ = ["WATCHED", "Collector", "due", "register", "unregister", "watch", "watched"]
@@ -196,27 +197,24 @@ def _bring_in(collectors: Iterable[Collector]) -> None:
     queue.redraw()
 
 
-@bpy.app.handlers.persistent
 def _forget_all(*_: object) -> None:
     WATCHED.clear()
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
 
 
-@bpy.app.handlers.persistent
 def _undone(*_: object) -> None:
     for collector in WATCHED:
         collector.undone()
 
 
+_HANDLERS = Handlers(load_pre=_forget_all, undo_post=_undone, redo_post=_undone)
+
+
 def register() -> None:
-    bpy.app.handlers.load_pre.append(_forget_all)
-    bpy.app.handlers.undo_post.append(_undone)
-    bpy.app.handlers.redo_post.append(_undone)
+    _HANDLERS.register()
 
 
 def unregister() -> None:
-    bpy.app.handlers.redo_post.remove(_undone)
-    bpy.app.handlers.undo_post.remove(_undone)
-    bpy.app.handlers.load_pre.remove(_forget_all)
+    _HANDLERS.unregister()
     _forget_all()

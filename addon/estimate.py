@@ -17,6 +17,7 @@ from ..core.settings import animatable
 from . import compat, queue
 from .errand import INTERVAL, Errand, picture_of, wait
 from .extraction import Task
+from .handlers import Handlers
 from .order import Order, chosen_frames, take
 from .properties import flat_name, keyframed
 
@@ -193,19 +194,21 @@ def _facts(strip: bpy.types.Strip) -> tuple[Any, ...]:
     return (job.number if job else 0, settings, plain, styles, span, markers, size)
 
 
-@bpy.app.handlers.persistent
 def _discard_all(*_: object) -> None:
     for one in ESTIMATES:
         one.discard()
     ESTIMATES.clear()
 
 
+_HANDLERS = Handlers(load_pre=_discard_all)
+
+
 def register() -> None:
-    bpy.app.handlers.load_pre.append(_discard_all)
+    _HANDLERS.register()
 
 
 def unregister() -> None:
-    bpy.app.handlers.load_pre.remove(_discard_all)
+    _HANDLERS.unregister()
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
     _discard_all()

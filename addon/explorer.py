@@ -18,6 +18,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.settings import SettingsError, make_settings
 from . import Refused, presets, thumbnails
+from .handlers import Handlers
 from .order import styles_of
 from .presets import Preset
 from .preview import Preview, quick
@@ -174,15 +175,17 @@ def choose(sheet: Sheet, tile: Tile, strip: bpy.types.Strip) -> None:
     sheet.choose(tile)
 
 
-@bpy.app.handlers.persistent
 def _forget(*_: object) -> None:
     _SHEETS.clear()
 
 
+_HANDLERS = Handlers(load_pre=_forget)
+
+
 def register() -> None:
-    bpy.app.handlers.load_pre.append(_forget)
+    _HANDLERS.register()
 
 
 def unregister() -> None:
-    bpy.app.handlers.load_pre.remove(_forget)
+    _HANDLERS.unregister()
     _forget()

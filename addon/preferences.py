@@ -15,7 +15,8 @@ from bpy.app.translations import pgettext_n as n_
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, EnumProperty, PointerProperty, StringProperty
 
-from . import ADDON_ID, Refused, runtime
+from . import ADDON_ID, Refused, inspection, installation, runtime
+from .activity import Activity
 from .farm_preferences import BrushflowFarm, draw_farm
 from .translation import CONTEXT
 
@@ -36,7 +37,7 @@ class BrushflowPreferences(bpy.types.AddonPreferences):
     build: EnumProperty(
         name="Build",
         description="Build of PyTorch that the engine's environment is made with",
-        items=[(identifier, build.name, build.description) for identifier, build in runtime.BUILDS.items()],
+        items=[(identifier, build.name, build.description) for identifier, build in installation.BUILDS.items()],
         translation_context=CONTEXT,
     )
 
@@ -45,7 +46,7 @@ class BrushflowPreferences(bpy.types.AddonPreferences):
 
     farm: PointerProperty(type=BrushflowFarm, name="Farm", description="How strips are handed to a farm")
 
-    activity: runtime.Activity | None = None
+    activity: Activity | None = None
     """The installation that runs or ran last. Kept on the class: processes do not belong into saved preferences."""
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -61,11 +62,11 @@ def _draw_engine(layout: bpy.types.UILayout, preferences: BrushflowPreferences, 
     settings.use_property_decorate = False
     settings.enabled = not _is_busy()
     settings.prop(preferences, "python", placeholder="Made by Brushflow")
-    if not preferences.python and len(runtime.BUILDS) > 1:
+    if not preferences.python and len(installation.BUILDS) > 1:
         settings.prop(preferences, "build")
     _draw_sound(settings, preferences)
     box = layout.box().column()
-    task = _draw_state(box, runtime.BUILDS[preferences.build], width)
+    task = _draw_state(box, installation.BUILDS[preferences.build], width)
     if activity is not None and not activity.ended:
         _draw_progress(layout, activity, width)
         return
@@ -99,7 +100,7 @@ def _characters(context: bpy.types.Context) -> int:
     return min(120, max(30, int((units - 90) / 6)))
 
 
-def _draw_state(column: bpy.types.UILayout, build: runtime.Build, width: int) -> str:
+def _draw_state(column: bpy.types.UILayout, build: installation.Build, width: int) -> str:
     """What the engine needs and whether it is there; returns the name of the button that makes what is missing."""
     try:
         python = runtime.find_python()
@@ -112,13 +113,13 @@ def _draw_state(column: bpy.types.UILayout, build: runtime.Build, width: int) ->
         draw_sentence(column, _need(build), "DISK_DRIVE", width)
         return n_("Install Engine")
     draw_sentence(column, rpt_("The engine runs on {python}").format(python=python), "CHECKMARK", width)
-    info = runtime.remembered(python)
+    info = inspection.remembered(python)
     if not info:
         draw_sentence(column, rpt_("Check Engine shows its versions, devices and weights."), "QUESTION", width)
         return ""
     for line in summary(info):
         draw_sentence(column, line, "BLANK1", width)
-    if network := runtime.missing_network(info):
+    if network := inspection.missing_network(info):
         draw_sentence(
             column,
             rpt_("The weights of {network} are missing; they are fetched here, or by the first job.").format(network=network),
@@ -137,16 +138,16 @@ def _names_python() -> bool:
         return True
 
 
-def _need(build: runtime.Build) -> str:
+def _need(build: installation.Build) -> str:
     folder = runtime.environment_folder()
-    size = (build.space + runtime.WEIGHTS_SPACE) / runtime.GB
-    free = runtime.free_space(folder) / runtime.GB
+    size = (build.space + installation.WEIGHTS_SPACE) / installation.GB
+    free = installation.free_space(folder) / installation.GB
     return rpt_("Install Engine makes both, which takes up to {size:.0f} GB in {folder}, where {free:.0f} GB are free.").format(
         size=size, folder=folder.parent, free=free
     )
 
 
-def _draw_progress(layout: bpy.types.UILayout, activity: runtime.Activity, width: int) -> None:
+def _draw_progress(layout: bpy.types.UILayout, activity: Activity, width: int) -> None:
     row = layout.row(align=True)
     label = iface_("Canceling") if activity.canceling else activity.label
     factor = activity.received / activity.size if activity.size else 0.0
@@ -156,7 +157,7 @@ def _draw_progress(layout: bpy.types.UILayout, activity: runtime.Activity, width
         layout.label(text=activity.line[:width], icon="BLANK1")
 
 
-def _downloaded(activity: runtime.Activity) -> list[str]:
+def _downloaded(activity: Activity) -> list[str]:
     """How much the step has downloaded, where it downloads."""
     if activity.size:
         return [iface_("{received:.0f} of {size:.0f} MB").format(received=activity.received / 1e6, size=activity.size / 1e6)]
@@ -206,7 +207,7 @@ def _tick() -> float | None:
     return None if activity.ended else INTERVAL
 
 
-def _start(activity: runtime.Activity) -> None:
+def _start(activity: Activity) -> None:
     BrushflowPreferences.activity = activity
     if not bpy.app.timers.is_registered(_tick):
         bpy.app.timers.register(_tick, first_interval=INTERVAL, persistent=True)
@@ -235,7 +236,7 @@ class PREFERENCES_OT_brushflow_install(bpy.types.Operator):
 
     def execute(self, _context: bpy.types.Context) -> set[Any]:
         chosen = runtime.preferences()
-        _start(runtime.installation(chosen.build if chosen else "AUTO", renew=self.renew))
+        _start(installation.install(chosen.build if chosen else "AUTO", renew=self.renew))
         return {"FINISHED"}
 
 
@@ -271,7 +272,7 @@ class PREFERENCES_OT_brushflow_check(bpy.types.Operator):
         return not _is_busy()
 
     def execute(self, _context: bpy.types.Context) -> set[Any]:
-        _start(runtime.check())
+        _start(inspection.check())
         return {"FINISHED"}
 
 

@@ -23,6 +23,7 @@ from ..core.settings import SettingsError
 from . import Refused, compat
 from .errand import INTERVAL, Errand, picture_of, wait
 from .extraction import Task
+from .handlers import Handlers
 from .matte import find_matte
 from .order import chosen_frames, styles_of
 from .properties import per_frame, settings_of
@@ -362,7 +363,6 @@ def _editors() -> Iterator[Any]:
                 yield area.spaces.active
 
 
-@bpy.app.handlers.persistent
 def _discard_all(*_: object) -> None:
     for preview in PREVIEWS:
         preview.discard()
@@ -373,7 +373,6 @@ _SHOWING: list[Any] = []
 """Editors that get the data-block back after the project was saved."""
 
 
-@bpy.app.handlers.persistent
 def _leave_project(*_: object) -> None:
     # Its file goes away with the session, so that a saved data-block would be an image that is missing.
     image: Any = bpy.data.images.get((NAME, None))
@@ -382,7 +381,6 @@ def _leave_project(*_: object) -> None:
         bpy.data.images.remove(image)
 
 
-@bpy.app.handlers.persistent
 def _return_to_project(*_: object) -> None:
     preview = current()
     if preview is not None and preview.shown:
@@ -392,22 +390,17 @@ def _return_to_project(*_: object) -> None:
     _SHOWING.clear()
 
 
-_HANDLERS = (
-    (bpy.app.handlers.load_pre, _discard_all),
-    (bpy.app.handlers.save_pre, _leave_project),
-    (bpy.app.handlers.save_post, _return_to_project),
-    (bpy.app.handlers.save_post_fail, _return_to_project),
-)
+_HANDLERS = Handlers(
+    load_pre=_discard_all, save_pre=_leave_project, save_post=_return_to_project, save_post_fail=_return_to_project
+)  # fmt: skip
 
 
 def register() -> None:
-    for handlers, handler in _HANDLERS:
-        handlers.append(handler)
+    _HANDLERS.register()
 
 
 def unregister() -> None:
-    for handlers, handler in _HANDLERS:
-        handlers.remove(handler)
+    _HANDLERS.unregister()
     if bpy.app.timers.is_registered(_tick):
         bpy.app.timers.unregister(_tick)
     _discard_all()

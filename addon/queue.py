@@ -11,6 +11,7 @@ from typing import Any
 import bpy
 
 from . import result, sound
+from .handlers import Handlers
 from .wording import outcome
 from .worker import Job
 
@@ -106,29 +107,26 @@ def run(job: Job) -> None:
             job.cancel()
 
 
-@bpy.app.handlers.persistent
 def _abandon_all(*_: object) -> list[threading.Thread]:
     ending = [thread for job in JOBS if (thread := job.abandon())]
     JOBS.clear()
     return ending
 
 
-@bpy.app.handlers.persistent
 def _undone(*_: object) -> None:
     for job in JOBS:
         job.undone()
 
 
+_HANDLERS = Handlers(load_pre=_abandon_all, undo_post=_undone, redo_post=_undone)
+
+
 def register() -> None:
-    bpy.app.handlers.load_pre.append(_abandon_all)
-    bpy.app.handlers.undo_post.append(_undone)
-    bpy.app.handlers.redo_post.append(_undone)
+    _HANDLERS.register()
 
 
 def unregister() -> None:
-    bpy.app.handlers.redo_post.remove(_undone)
-    bpy.app.handlers.undo_post.remove(_undone)
-    bpy.app.handlers.load_pre.remove(_abandon_all)
+    _HANDLERS.unregister()
     deadline = time.monotonic() + FAREWELL
     for thread in _abandon_all():
         thread.join(max(0.0, deadline - time.monotonic()))

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import bpy
 
+from .handlers import Handlers
+
 __all__ = ["allow", "is_missing", "may_look", "register", "unregister"]
 
 _is_asked = True
@@ -40,17 +42,19 @@ def is_missing(path: Path) -> bool:
     return may_look(path) and not path.is_file()
 
 
-@bpy.app.handlers.persistent
 def _opened(*_: object) -> None:
     global _is_asked
     # The startup file is the user's own, and Blender's data is out of reach while it starts.
     _is_asked = not getattr(bpy.data, "filepath", "")
 
 
+_HANDLERS = Handlers(load_post=_opened)
+
+
 def register() -> None:
     _opened()
-    bpy.app.handlers.load_post.append(_opened)
+    _HANDLERS.register()
 
 
 def unregister() -> None:
-    bpy.app.handlers.load_post.remove(_opened)
+    _HANDLERS.unregister()

@@ -174,6 +174,8 @@ def _races(found: Findings) -> Iterator[str]:
         ]  # fmt: skip
         yield grid(["", "times its final loss", "evaluations", "seconds", "reference's evaluations", "reference's seconds", "times sooner"],
                    rows)  # fmt: skip
+        if any(one.reference_evaluations == 1 for one in races):
+            yield _FROM_THE_START
 
 
 def _reached(race: Race) -> tuple[str, str]:
@@ -184,6 +186,10 @@ _DELIVERED = """
 From the same start, held to the same earlier result (the reference's) with the same mask, no stop rule. This engine's first 50
 evaluations are timed three times by the clock; those that follow are reckoned at the median of these. First the loss of the pictures
 as they are delivered, within the range of colors, against that of what the reference delivers.
+"""
+_FROM_THE_START = """
+Where the reference has one evaluation, what it started from was already as good as what it delivers in the end: what it gains lies
+outside of the range of colors, and is clamped away. There is nothing to be had sooner than that.
 """
 _UNCLAMPED = """
 Then the bare optimizers: neither knows a range of colors, and the loss is that of the picture as it is.

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -214,3 +215,12 @@ def wording(worker: Any) -> Any:
     from bl_ext.user_default.brushflow.addon import wording
 
     return wording
+
+
+def finish(activity: Any, seconds: float = 60) -> None:
+    """Wait for something that goes on when it is asked to."""
+    deadline = time.monotonic() + seconds
+    while not activity.ended:
+        assert time.monotonic() < deadline
+        activity.update()
+        time.sleep(0.01)

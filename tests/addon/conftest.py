@@ -1,7 +1,8 @@
 # SPDX-FileCopyrightText: 2026 Brushflow Authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,3 +19,17 @@ def strip(project: Path, image_strip: Callable[..., Any], painting: Path) -> Any
     strip = image_strip()
     strip.brushflow.styles.add().path = str(painting)
     return strip
+
+
+@pytest.fixture
+def runtime(extension: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The module, where neither the preference nor the variable names a Python."""
+    import bpy
+    from bl_ext.user_default.brushflow.addon import ADDON_ID, runtime
+
+    monkeypatch.delenv("BRUSHFLOW_ENGINE_PYTHON", raising=False)
+    yield runtime
+    bpy.context.preferences.addons[ADDON_ID].preferences.python = ""
+    home = runtime.environment_folder().parent
+    if home.is_dir():
+        shutil.rmtree(home)

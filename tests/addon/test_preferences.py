@@ -176,8 +176,10 @@ def test_the_page_names_the_shared_folders_of_a_farm(page: Callable[[], str], pr
 
 
 def test_the_page_tells_how_far_an_installation_is(page: Callable[[], str], preferences: Any) -> None:
-    step = preferences.runtime.Step("Fetching paint", ())
-    activity = preferences.runtime.Activity(one for one in (step,))
+    from bl_ext.user_default.brushflow.addon.activity import Activity, Step
+
+    step = Step("Fetching paint", ())
+    activity = Activity(one for one in (step,))
     activity.label, activity.line, activity.received, activity.size = step.label, "Downloaded ochre", 50e6, 200e6
     preferences.BrushflowPreferences.activity = activity
     text = page()

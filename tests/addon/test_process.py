@@ -109,8 +109,11 @@ def test_a_process_is_known_again_by_its_number_and_an_argument(start: Callable[
     from bl_ext.user_default.brushflow.addon.process import Process, is_running
 
     process = Process([sys.executable, "-c", "import sys; sys.stdin.read()", "job.json"], may_outlive=True)
+    deadline = time.monotonic() + 30
     try:
-        assert is_running(process.number, "job.json")
+        while not is_running(process.number, "job.json"):  # at first it is still a copy of this one
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
         if os.name == "posix":
             assert not is_running(process.number, "other.json")
     finally:

@@ -375,6 +375,7 @@ def test_the_report_says_what_the_figures_say() -> None:
     assert "neither AMX nor" not in text and "neither AMX nor" in markdown(_findings(machine={"features": []}))
     assert "A quick run" not in text and "A quick run" in markdown(_findings(limits=(150, 100)))
     assert "not reached" in markdown(_changed("races", seconds=None, evaluations=None))
+    assert "already as good" not in text and "already as good" in markdown(_changed("races", reference_evaluations=1))
 
 
 # The command line

@@ -105,7 +105,7 @@ def test_every_download_is_pinned_by_its_contents() -> None:
     weights = (ROOT / "core" / "weights.py").read_text("utf-8")
     assert "--require-hashes" in weights and "hash_prefix=" in weights
     assert len(re.findall(r'"[0-9a-f]{64}"', weights)) >= 4
-    assert "--require-hashes" in (ROOT / "addon" / "runtime.py").read_text("utf-8")
+    assert "--require-hashes" in (ROOT / "addon" / "installation.py").read_text("utf-8")
 
 
 @pytest.fixture
