@@ -33,3 +33,11 @@ def runtime(extension: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     home = runtime.environment_folder().parent
     if home.is_dir():
         shutil.rmtree(home)
+
+
+@pytest.fixture
+def inspection(runtime: Any) -> Any:
+    """The module, likewise."""
+    from bl_ext.user_default.brushflow.addon import inspection
+
+    return inspection

@@ -16,14 +16,6 @@ import pytest
 from tests.blender import finish
 
 
-@pytest.fixture
-def inspection(runtime: Any) -> Any:
-    """The module."""
-    from bl_ext.user_default.brushflow.addon import inspection
-
-    return inspection
-
-
 def test_the_check_shows_the_versions_and_devices_of_the_engine(
     inspection: Any, engine_python: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

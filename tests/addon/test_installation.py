@@ -31,14 +31,6 @@ def installation(runtime: Any) -> Any:
 
 
 @pytest.fixture
-def inspection(runtime: Any) -> Any:
-    """The module."""
-    from bl_ext.user_default.brushflow.addon import inspection
-
-    return inspection
-
-
-@pytest.fixture
 def online(extension: None) -> Iterator[None]:
     """The user's permission to go online."""
     import bpy

@@ -10,11 +10,10 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import pytest
@@ -208,7 +207,7 @@ class Manager(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if len(self.busy) < self.times_busy:
             self.busy.append(time.monotonic())
-            self._answer(503, {"code": 503, "message": "too busy, try again later"}, {"Retry-After": "1"})
+            self._answer(503, {"code": 503, "message": "too busy, try again later"}, ("Retry-After", "1"))
             return
         self.received.append((self.path, body))
         if self.refusal:
@@ -216,10 +215,10 @@ class Manager(BaseHTTPRequestHandler):
         else:
             self._answer(200, {"id": "one", "status": "queued"})
 
-    def _answer(self, status: int, said: dict[str, Any], headers: Mapping[str, str] = MappingProxyType({})) -> None:
+    def _answer(self, status: int, said: dict[str, Any], *headers: tuple[str, str]) -> None:
         answer = json.dumps(said).encode()
         self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(answer))}.items():
+        for name, value in (*headers, ("Content-Length", str(len(answer)))):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(answer)
