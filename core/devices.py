@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from . import heap
 from .precision import fastest_precision
 from .settings import Settings
 
@@ -113,7 +114,8 @@ def choose(settings: Settings, earlier: Mapping[str, Any] | None = None) -> Plan
 
 
 def configure(plan: Plan) -> None:
-    """Set torch's threads and determinism for this process."""
+    """Set torch's threads and determinism for this process, and let it keep the memory that it has had."""
+    heap.keep()
     torch.set_num_threads(plan.threads)
     if plan.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import gc
 import logging
@@ -15,6 +14,8 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+
+from . import heap
 
 __all__ = ["RenewedThread", "Successors", "has_run_short", "is_shortage", "let_go"]
 
@@ -55,7 +56,7 @@ def let_go(problem: BaseException) -> None:
     _drain_backward()
     if torch.accelerator.is_available():
         torch.accelerator.empty_cache()
-    _trim()
+    heap.give_back()
 
 
 class Successors:
@@ -76,7 +77,7 @@ class Successors:
         if (successor := _successor("successor")) is not None:
             self.close()
             self._latest = successor
-            _trim()
+            heap.give_back()
 
     def close(self) -> None:
         if self._latest is not None:
@@ -152,12 +153,3 @@ def _drain_backward() -> None:
     """
     start, end = _OLDEST
     torch.autograd.grad(end, start, retain_graph=True)
-
-
-def _trim() -> None:
-    """Let the C library give back to the system what was freed, where it can be asked to."""
-    try:
-        trim = ctypes.CDLL(None).malloc_trim
-    except (AttributeError, OSError, TypeError):  # TypeError: Windows
-        return
-    trim(0)

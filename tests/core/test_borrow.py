@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
-from core.borrow import borrowed
+from core.borrow import _blurred, borrowed
 
 
 def _two_halves(width: int = 96, height: int = 64) -> tuple[np.ndarray, np.ndarray]:
@@ -76,3 +77,10 @@ def test_shapes_that_nothing_else_has_are_kept() -> None:
     trusted[:, 40:56] = 0
     start = borrowed(content, painted, trusted)
     assert np.abs(start[15, 48] - start[15, 43]).max() > 0.3
+
+
+def test_surroundings_are_those_of_the_whole_frame_blurred() -> None:
+    content = np.random.default_rng(0).random((61, 83, 3), np.float32)
+    for deviation, stride in ((1.5, 4), (6.0, 12), (30.0, 2)):
+        blurred = cv2.GaussianBlur(content, (0, 0), deviation, borderType=cv2.BORDER_REFLECT_101)
+        np.testing.assert_allclose(_blurred(content, deviation, stride), blurred[::stride, ::stride], atol=1e-5)

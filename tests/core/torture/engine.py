@@ -66,10 +66,13 @@ def _limit(more: int) -> None:
     """Let this process have `more` bytes of addresses, and give those back that it does not use any more."""
     import resource
 
+    from core import heap
+
     # As a limit of addresses is all that can be set, what the C library would keep of them for later must not count.
     library = ctypes.CDLL(None)
     library.mallopt(-3, 1 << 18)  # M_MMAP_THRESHOLD
     library.mallopt(-8, 1)  # M_ARENA_MAX
+    heap.keep = lambda: None
     now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (now + more, now + more))
 
