@@ -70,7 +70,7 @@ def _looks(content: Array, half: int, stride: int) -> Array:
 
 
 def _blurred(content: Array, deviation: float, stride: int) -> Array:
-    """`content` through a Gaussian at each `stride`-th pixel across and down; at all of them it takes a hundred times as long."""
+    """`content` through a Gaussian, at each `stride`-th pixel across and down alone."""
     reach = round(4 * deviation)
     kernel = np.asarray(cv2.getGaussianKernel(2 * reach + 1, deviation, cv2.CV_32F)[:, 0], np.float32)
     padded = cv2.copyMakeBorder(content, *4 * (reach,), cv2.BORDER_REFLECT_101)
