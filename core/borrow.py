@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 __all__ = ["borrowed"]
@@ -49,16 +50,34 @@ def borrowed(content: Array, painted: Array, trusted: Array, side: Array | None 
         return content
     chosen = _nearest(_looks(content, half, half)[tuple(borrowers.T // half)], _looks(content, half, stride)[tuple(lenders.T // stride)])
 
-    source = cv2.copyMakeBorder(painted - content, half, half, half, half, cv2.BORDER_REFLECT_101)
-    edge = np.hanning(size + 2)[1:-1].astype(np.float32)
-    window = np.outer(edge, edge)[..., None]
-    total: Array = np.zeros_like(source)
-    share: Array = np.zeros((*source.shape[:2], 1), np.float32)
-    for (y, x), (from_y, from_x) in zip(borrowers, lenders[chosen], strict=True):
-        total[y : y + size, x : x + size] += window * source[from_y : from_y + size, from_x : from_x + size]
-        share[y : y + size, x : x + size] += window
-    covered = np.where(share > 0, total / np.maximum(share, 1e-6), source)
-    return np.clip(content + covered[half : half + height, half : half + width], 0.0, 1.0, dtype=np.float32)
+    changes = np.asarray(cv2.copyMakeBorder(painted - content, half, half, half, half, cv2.BORDER_REFLECT_101), np.float32)
+    strokes = _laid_over(changes, borrowers // half, lenders[chosen], half)[half:, half:]
+    filled = painted.copy()
+    filled[lacks] = np.clip(content[lacks] + strokes[:height, :width][lacks], 0.0, 1.0, dtype=np.float32)
+    return filled
+
+
+def _laid_over(source: Array, places: NDArray[np.intp], origins: NDArray[np.intp], half: int) -> Array:
+    """Patches of twice `half` a side, from `origins` in `source`, one for each of the `places` on a grid of `half`: what they mix to.
+
+    Four patches overlap in a cell of the grid, each with another of its quarters.
+    """
+    cells = [(side - 1) // half for side in source.shape[:2]]
+    edge = np.hanning(2 * half + 2)[1:-1].astype(np.float32)
+    total: Array = np.zeros((*cells, half, 3 * half), np.float32)
+    share: Array = np.zeros((*cells, half, half), np.float32)
+    quarters = sliding_window_view(source.reshape(len(source), -1), (half, 3 * half))
+    for down, across in ((1, 1), (1, 0), (0, 1), (0, 0)):
+        y, x = (edge[half * part : half * part + half] for part in (down, across))
+        quarter = np.array((down, across))
+        top, left = (origins + half * quarter).T
+        found = quarters[top, 3 * left]
+        found *= np.outer(y, x.repeat(3))
+        here = tuple((places + quarter).T)
+        total[here] += found
+        share[here] += np.outer(y, x)
+    mixed = total.reshape(*share.shape, 3) / np.maximum(share, 1e-6)[..., np.newaxis]
+    return np.asarray(mixed.swapaxes(1, 2).reshape(half * cells[0], half * cells[1], 3), np.float32)
 
 
 def _looks(content: Array, half: int, stride: int) -> Array:

@@ -43,7 +43,7 @@ def inbetween(
     """
     if step.start == "held":
         result = earlier[step.previous].result
-        return Painted(result, 0, _NO_LOSSES, result)
+        return Painted(result, 0, _NO_LOSSES)
     picture = tensor(content, device)
     seen = see(earlier, picture, matte)
     trusted = {index: plane(seen[index].trusted, device) for index, _ in step.blended}
@@ -59,4 +59,4 @@ def inbetween(
     elif uncovered == "content":
         fill = picture
     result = array(most * known + (1 - most) * fill)
-    return Painted(result, 0, _NO_LOSSES, result, array(seen[step.previous].warped))
+    return Painted(result, 0, _NO_LOSSES, warped=seen[step.previous].warped)

@@ -263,6 +263,8 @@ def minimize(
     """
     image, is_enough = start.clone(), False
     if stop.iterations == 0:
+        if check is not None:
+            check()
         terms, _ = evaluate(image)
         first = tuple(terms.tolist())
         return Result(image, 0, first, first)

@@ -36,15 +36,16 @@ Array = NDArray[np.float32]
 class Painted:
     """A finished frame: (H, W, 3) display sRGB in 0..1, the iterations it took and its weighted losses with their total.
 
-    `start` is what it started from and `warped` the previous result on its grid, if it was given with its flow. `level` is what the
-    next frame of the shot is painted to. `rise` is how often the loss of the start fits into that of the end.
+    `start` is what it started from, if it was painted, and `warped` the previous result on its grid, if it was given with its flow:
+    (1, 3, H, W) on the network's scale. `level` is what the next frame of the shot is painted to. `rise` is how often the loss of the
+    start fits into that of the end.
     """
 
     rgb: Array
     iterations: int
     losses: dict[str, float]
-    start: Array
-    warped: Array | None = None
+    start: Tensor | None = None
+    warped: Tensor | None = None
     level: float | None = None
     rise: float = 0.0
 
@@ -138,8 +139,8 @@ class Painter:
         result = minimize(objective, start, self._direction(step, weights, iterations), stop, bounds=bounds, report=report, check=check)
         rise = sum(result.terms) / max(sum(result.first_terms), 1.0)
         following = levels.following(level, result.terms, is_enough=result.is_enough, is_start=result.iterations <= 1)
-        warped = array(seen[step.previous].warped) if step.previous in seen else None
-        return Painted(array(result.image), result.iterations, Objective.losses(result.terms), array(start), warped, following, rise)
+        warped = seen[step.previous].warped if step.previous in seen else None
+        return Painted(array(result.image), result.iterations, Objective.losses(result.terms), start, warped, following, rise)
 
     def _direction(self, step: Step, weights: Settings, iterations: int) -> LBFGS | Adam:
         if weights.optimizer == "adam":
@@ -151,10 +152,9 @@ class Painter:
         parts: dict[str, list[Tensor]] = {name: [] for name in self._content_layers}
 
         def visit(name: str, rows: slice, height: int, features: Tensor) -> None:
-            if name in parts:
-                parts[name].append(features)
+            parts[name].append(features)
 
-        self._network.sweep(picture, self.plan.strip_rows, visit)
+        self._network.up_to(self._content_layers).sweep(picture, self.plan.strip_rows, visit)
         return {name: joined(found) for name, found in parts.items()}
 
     def _regions(self, matte: Array | None, colors_of: Array | None, blend: float) -> list[Region]:

@@ -42,7 +42,7 @@ from .optimizer import Cancelled, Diverged, Progress
 from .pace import Pace
 from .painter import Painted, Painter, Painters
 from .passes import Step, memory, path, schedule
-from .pictures import resized, working_size
+from .pictures import array, resized, working_size
 from .preroll import FOLDER as PREROLL
 from .settings import Settings
 from .shortage import RenewedThread, Successors, is_shortage, let_go
@@ -61,6 +61,8 @@ Array = NDArray[np.float32]
 
 _DIVERGED = 10.0
 """A loss that has grown by this factor is not on its way down."""
+_MOMENTS = 0.25
+"""Seconds that a finished frame is held at most, until the optimizer is at work on the next."""
 _LEVELED = ("content_weight", "style_weight", "style_blend", "tv_weight")
 """Settings that a shot's level is made of and that can change from frame to frame."""
 
@@ -81,8 +83,8 @@ class _Result:
 class Run:
     """One job on its way. Frames are counted from 0 within the job.
 
-    One thread looks ahead (frames and flow), one writes; the optimizer waits for neither unless it is faster. What is held in memory
-    does not grow with the length of the shot.
+    One thread looks ahead (frames and flow), one writes; the optimizer waits for neither unless it is faster, and they for its beginning.
+    What is held in memory does not grow with the length of the shot.
     """
 
     def __init__(
@@ -115,6 +117,8 @@ class Run:
         self._places: dict[int, int] = {}
         """Where the frames stand in the last pass, from 1."""
         self._pace = Pace(self._settings, self._total)
+        self._optimizing = threading.Event()
+        """Set while the other threads may work; in the moments between two optimizations the processor is the next frame's own."""
         self._told: set[str] = set()
 
     def work(self) -> int:
@@ -147,10 +151,13 @@ class Run:
                 for step in self._steps():
                     self._check_cancelled()
                     if (painted := self._kept_or_painted(step)) is not None:
+                        self._optimizing.set()
                         if writing is not None:
                             writing.result()
-                        writing = writer.submit(self._write, step, *painted)
+                        self._optimizing.clear()
+                        writing = writer.submit(self._write_aside, step, *painted)
                     self._forget(step)
+                self._optimizing.set()
                 if writing is not None:
                     writing.result()
             except Cancelled:
@@ -369,8 +376,6 @@ class Run:
         self._tell("frame_started", frame=number, passes=self._passes, **self._position(step))
         content = self._contents[index]
         motions = {other: self._motions.ask(index, other) for other in step.moved}
-        if not step.is_between:
-            self._look_ahead(step)
         earlier = {}
         for other in step.needs:
             result = self._result(step.pass_of(other), other)
@@ -406,10 +411,16 @@ class Run:
                 **{"pass": step.pass_number},
             )  # fmt: skip
 
+        def check() -> None:
+            self._check_cancelled()
+            if not self._optimizing.is_set():
+                self._optimizing.set()
+                self._look_ahead(step)
+
         def attempt(step: Step, settings: Settings) -> Painted:
             return self._painter.paint(
                 content.working, step, earlier, settings, self._noise(step), report=report,
-                check=self._check_cancelled, matte=content.matte, colors_of=self._colors_of(step.shot), level=self._level(step),
+                check=check, matte=content.matte, colors_of=self._colors_of(step.shot), level=self._level(step),
             )  # fmt: skip
 
         settings, painted = self._job.settings_at(step.index), None
@@ -450,6 +461,10 @@ class Run:
 
         return self._painters.get((self._settings, self._plan, self._weights, self._style_digests, self._size), make)
 
+    def _write_aside(self, step: Step, result: _Result, seconds: float) -> None:
+        self._optimizing.wait(_MOMENTS)
+        self._write(step, result, seconds)
+
     def _write(self, step: Step, result: _Result, seconds: float) -> None:
         painted, original = result.painted, result.original
         if not step.is_between:
@@ -474,7 +489,9 @@ class Run:
         path = self._frame_path(step.index)
         write_debug(
             path.with_name(path.name.replace(self._job.output.name, f"{self._job.output.name}_debug", 1)),
-            flow=motion.flow if motion else None, mask=motion.mask if motion else None, warped=painted.warped, start=painted.start,
+            flow=motion.flow if motion else None, mask=motion.mask if motion else None,
+            start=painted.rgb if painted.start is None else array(painted.start),
+            warped=None if painted.warped is None else array(painted.warped),
         )  # fmt: skip
 
     # Letting go

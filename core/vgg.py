@@ -8,6 +8,7 @@ Only the layers up to the deepest one asked for are built. Convolutions keep the
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from copy import copy
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -85,6 +86,14 @@ class Block:
         self.is_last = True
         self._names, self._pool = names, pool
 
+    def up_to(self, names: Collection[str]) -> Block:
+        """A block that gives those of its layers that are in `names`, and is the last if it has the deepest of them."""
+        part = Block(names, self._pool)
+        inside = [number for number, one in enumerate(self.convolutions, 1) if one.name in names]
+        part.is_last = len(inside) == len(names)
+        part.convolutions = self.convolutions[: inside[-1]] if part.is_last else self.convolutions
+        return part
+
     @property
     def names(self) -> list[str]:
         """The layers that it gives, in order."""
@@ -154,6 +163,16 @@ class VGG:
             wanted.discard(rectified)
         if wanted:
             raise ValueError(f"the network has no layer {', '.join(sorted(wanted))}")
+
+    def up_to(self, names: Collection[str]) -> VGG:
+        """The same network, no deeper than the layers `names`, which it gives; the tensors are the same."""
+        part, left = copy(self), frozenset(names)
+        part.names, part.blocks = left, []
+        for block in self.blocks:
+            if left:
+                part.blocks.append(block.up_to(left))
+                left -= {one.name for one in block.convolutions}
+        return part
 
     def __call__(self, image: Tensor) -> dict[str, Tensor]:
         """Features (B, C, H', W') by name of an `image` (B, 3, H, W), RGB 0..255 minus the mean, in the order of the layers."""

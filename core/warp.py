@@ -39,16 +39,15 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
     y = torch.nan_to_num(y).clamp(0, height - 1)
     left, top = x.detach().floor(), y.detach().floor()
     s, t = (x - left).unsqueeze(1).to(image.dtype), (y - top).unsqueeze(1).to(image.dtype)
-    columns = left.long(), (left.long() + 1).clamp(max=width - 1)
-    rows = top.long(), (top.long() + 1).clamp(max=height - 1)
+    corner = top.long() * width + left.long()
+    right, below = (left < width - 1).long(), (top < height - 1).long() * width
     flat = image.reshape(batch, channels, height * width)
 
-    def at(row: Tensor, column: Tensor) -> Tensor:
-        index = (row * width + column).reshape(-1, 1, height * width).expand(batch, channels, -1)
-        return flat.gather(2, index).reshape(image.shape)
+    def at(index: Tensor) -> Tensor:
+        return flat.gather(2, index.reshape(-1, 1, height * width).expand(batch, channels, -1)).reshape(image.shape)
 
-    upper = torch.lerp(at(rows[0], columns[0]), at(rows[0], columns[1]), s.expand_as(image))
-    lower = torch.lerp(at(rows[1], columns[0]), at(rows[1], columns[1]), s.expand_as(image))
+    upper = torch.lerp(at(corner), at(corner + right), s.expand_as(image))
+    lower = torch.lerp(at(corner + below), at(corner + below + right), s.expand_as(image))
     return torch.lerp(upper, lower, t.expand_as(image))
 
 

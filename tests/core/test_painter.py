@@ -9,6 +9,7 @@ from core.color import palette, recolored
 from core.devices import choose
 from core.painter import Painter
 from core.passes import Step
+from core.pictures import array
 from core.settings import make_settings
 from core.start import Earlier
 from core.styles import StyleImage
@@ -66,12 +67,12 @@ def test_equal_frames_give_equal_bits(painter):
 
 def test_a_frame_says_what_it_started_from(painter):
     painted = paint(painter())
-    np.testing.assert_allclose(painted.start, picture(1), atol=1e-6)
+    np.testing.assert_allclose(array(painted.start), picture(1), atol=1e-6)
     assert painted.warped is None
     earlier = {0: Earlier(picture(3), np.zeros((HEIGHT, WIDTH, 2), np.float32), np.ones((HEIGHT, WIDTH), np.float32))}
     later = paint(painter(), Step(1, 0, (0,), "previous_warped", 3), earlier=earlier)
-    np.testing.assert_allclose(later.start, picture(3), atol=1e-6)
-    np.testing.assert_allclose(later.warped, picture(3), atol=1e-6)
+    np.testing.assert_allclose(array(later.start), picture(3), atol=1e-6)
+    np.testing.assert_allclose(array(later.warped), picture(3), atol=1e-6)
 
 
 def test_a_layer_of_weight_0_counts_for_nothing(painter):

@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 
 from core.color import display_from_linear
+from core.content import Contents
 from core.exr import read_exr, read_exr_attributes
 from core.frames import open_source
 from core.job import load_job, make_job
+from core.pixels import FrameError
+from core.run import Run
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -96,6 +99,43 @@ def test_a_small_picture_of_the_newest_frame_lies_in_the_cache(make, run, tmp_pa
     run(make())
     small = cv2.imread(str(tmp_path / "out" / "cache" / "thumbnail.bmp"))[..., ::-1] / 255
     assert np.abs(small - display(tmp_path / "out")[-1]).max() < 0.01
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"passes": 2}, {"every": 2, "between": "warped"}, {"every": 2, "between": "held"}, {"iterations_first": 0, "iterations": 0}],
+)
+def test_other_threads_begin_with_the_optimizer_and_none_waits_in_vain(make, run, monkeypatch, settings):
+    at_work = []
+
+    def watched(method):
+        def call(job, *arguments):
+            at_work.append(job._optimizing.is_set())
+            return method(job, *arguments)
+
+        return call
+
+    monkeypatch.setattr("core.run._MOMENTS", 30.0)
+    monkeypatch.setattr(Run, "_look_ahead", watched(Run._look_ahead))
+    monkeypatch.setattr(Run, "_write", watched(Run._write))
+    status, events = run(make(**settings))
+    assert status == 0 and len(events.of("frame_done")) == 4
+    assert at_work and all(at_work)
+
+
+def test_a_finished_frame_stays_when_the_next_cannot_be_read(make, run, tmp_path, monkeypatch):
+    monkeypatch.setattr("core.run._MOMENTS", 5.0)
+    read = Contents._read
+
+    def failing(contents, index):
+        if index == 1:
+            raise FrameError("the second frame is gone")
+        return read(contents, index)
+
+    monkeypatch.setattr(Contents, "_read", failing)
+    status, events = run(make(cuts="none"))
+    assert status == 1 and "is gone" in events.of("error")[0]["message"]
+    assert list(contents(tmp_path / "out")) == ["shot_0001.exr"]
 
 
 def test_equal_jobs_give_equal_files(make, run, tmp_path):
