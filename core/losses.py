@@ -143,33 +143,42 @@ class Objective:
 
     def __call__(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Weighted terms (4,), in the order of `TERMS`, and the gradient of their sum (1, 3, H, W); nothing is read back to the host."""
-        if self.checkpointing:
-            terms, gradient = self._in_strips(image)
-        else:
-            # Two graphs: the network's runs in its own number format and order of memory, the pixel terms stay float32.
-            with torch.enable_grad():
+        with torch.enable_grad():
+            if self.checkpointing:
+                terms, gradient = self._in_strips(image)
+            else:
+                # Two graphs: the network's runs in its own number format and order of memory, the pixel terms stay float32.
                 image = image.detach().requires_grad_()
                 terms = torch.stack((*self._network_terms(image), *self._pixel_terms(image)))
                 (gradient,) = torch.autograd.grad(terms.sum(), image)
         return terms.detach(), gradient if self.free is None else gradient * self.free
 
+    def terms(self, image: Tensor) -> Tensor:
+        """The weighted terms alone, to the bit, in less than half of the time."""
+        with torch.no_grad():
+            if self.checkpointing:
+                return self._in_strips(image)[0]
+            return torch.stack((*self._network_terms(image), *self._pixel_terms(image)))
+
     def _in_strips(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """The same terms and gradient, with the graph of no more than a strip of the picture in memory at a time."""
+        """The same terms and gradient, with the graph of no more than a strip of the picture in memory at a time.
+
+        Where no gradients are recorded, it stays 0.
+        """
         height = image.shape[2]
         gradient, pixel_terms = torch.zeros_like(image), image.new_zeros(2)
-        with torch.enable_grad():
-            for strip in strips(height, self.strip_rows, 1):
-                # The total variation of a row needs the one below.
-                rows = slice(strip.inner.start, strip.outer.stop)
-                part = image[:, :, rows].detach().requires_grad_()
-                terms = torch.stack(self._pixel_terms(part, strip.inner, height))
-                pixel_terms += terms.detach()
-                if terms.requires_grad:
-                    gradient[:, :, rows] += torch.autograd.grad(terms.sum(), part)[0]
-            image = image.detach().requires_grad_()
-            network_terms = torch.stack(self._network_terms(image))
-            if network_terms.requires_grad:
-                gradient += torch.autograd.grad(network_terms.sum(), image)[0]
+        for strip in strips(height, self.strip_rows, 1):
+            # The total variation of a row needs the one below.
+            rows = slice(strip.inner.start, strip.outer.stop)
+            part = image[:, :, rows].detach().requires_grad_()
+            terms = torch.stack(self._pixel_terms(part, strip.inner, height))
+            pixel_terms += terms.detach()
+            if terms.requires_grad:
+                gradient[:, :, rows] += torch.autograd.grad(terms.sum(), part)[0]
+        image = image.detach().requires_grad_()
+        network_terms = torch.stack(self._network_terms(image))
+        if network_terms.requires_grad:
+            gradient += torch.autograd.grad(network_terms.sum(), image)[0]
         return torch.cat((network_terms.detach(), pixel_terms)), gradient
 
     def _network_terms(self, image: Tensor) -> tuple[Tensor, Tensor]:

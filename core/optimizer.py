@@ -245,6 +245,7 @@ def minimize(
     report: Callable[[Progress], None] | None = None,
     report_every: float = 0.25,
     check: Callable[[], None] | None = None,
+    last: Callable[[Tensor], Tensor] | None = None,
 ) -> Result:
     """Minimize from the picture `start` (1, 3, H, W), which is left as it is.
 
@@ -257,6 +258,7 @@ def minimize(
             it is 446k, and stays so.
         report: called about every `report_every` seconds, and at the last iteration.
         check: called before every evaluation; may raise `Cancelled`.
+        last: the loss terms at a picture, for the last evaluation, which needs no gradient; None has `evaluate` make it.
 
     Raises:
         Diverged: the loss is no longer finite where it was read.
@@ -265,17 +267,20 @@ def minimize(
     if stop.iterations == 0:
         if check is not None:
             check()
-        terms, _ = evaluate(image)
+        terms = evaluate(image)[0] if last is None else last(image)
         first = tuple(terms.tolist())
         return Result(image, 0, first, first)
     reported, before = time.monotonic(), float("nan")
     for iteration in range(1, stop.iterations + 1):
         if check is not None:
             check()
-        terms, gradient = evaluate(image)
+        is_last = iteration == stop.iterations
+        if is_last and last is not None:
+            terms = last(image)
+        else:
+            terms, gradient = evaluate(image)
         if iteration == 1:
             first_terms = terms
-        is_last = iteration == stop.iterations
         is_test = stop.is_test(iteration) or (stop.tolerance > 0 and iteration == stop.interval)
         is_report = report is not None and time.monotonic() - reported >= report_every
         is_asked = stop.is_asked(iteration)

@@ -136,7 +136,8 @@ class Painter:
             bounds = lowest, highest
         iterations = step.iterations if part is None or part.any() else 0
         stop = StopRule(iterations, weights.tolerance, weights.tolerance_interval, *_enough(step, masks, level))
-        result = minimize(objective, start, self._direction(step, weights, iterations), stop, bounds=bounds, report=report, check=check)
+        direction = self._direction(step, weights, iterations)
+        result = minimize(objective, start, direction, stop, bounds=bounds, report=report, check=check, last=objective.terms)
         rise = sum(result.terms) / max(sum(result.first_terms), 1.0)
         following = levels.following(level, result.terms, is_enough=result.is_enough, is_start=result.iterations <= 1)
         warped = seen[step.previous].warped if step.previous in seen else None

@@ -118,7 +118,7 @@ class Engine:
                     raise _Reached
                 return found
 
-            return minimize(watch, *arguments, **(named if bounded else {**named, "bounds": None}))
+            return minimize(watch, *arguments, **{**named, "last": None, **({} if bounded else {"bounds": None})})
 
         with around_minimize(watched), suppress(_Reached):
             self._paint(index, previous, iterations=limit)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from core.borrow import _blurred, borrowed
+from core.borrow import _blurred, _laid_over, borrowed
 
 
 def _two_halves(width: int = 96, height: int = 64) -> tuple[np.ndarray, np.ndarray]:
@@ -84,3 +84,17 @@ def test_surroundings_are_those_of_the_whole_frame_blurred() -> None:
     for deviation, stride in ((1.5, 4), (6.0, 12), (30.0, 2)):
         blurred = cv2.GaussianBlur(content, (0, 0), deviation, borderType=cv2.BORDER_REFLECT_101)
         np.testing.assert_allclose(_blurred(content, deviation, stride), blurred[::stride, ::stride], atol=1e-5)
+
+
+def test_patches_mix_by_their_windows_where_they_overlap() -> None:
+    random, half = np.random.default_rng(0), 4
+    source = random.random((26, 34, 3), np.float32)
+    places = np.array([(0, 0), (0, 1), (1, 0), (2, 2), (3, 5)])
+    origins = np.array([(3, 5), (18, 26), (0, 0), (7, 7), (11, 2)])
+    window = np.outer(*2 * (np.hanning(2 * half + 2)[1:-1],))[..., np.newaxis]
+    total, share = np.zeros((20, 28, 3)), np.zeros((20, 28, 1))
+    for (y, x), (from_y, from_x) in zip(half * places, origins, strict=True):
+        total[y : y + 2 * half, x : x + 2 * half] += window * source[from_y : from_y + 2 * half, from_x : from_x + 2 * half]
+        share[y : y + 2 * half, x : x + 2 * half] += window
+    mixed = _laid_over(source, places, origins, half)
+    np.testing.assert_allclose(mixed[:20, :28], np.divide(total, share, out=np.zeros_like(total), where=share > 0), atol=1e-5)

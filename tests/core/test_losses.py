@@ -165,6 +165,7 @@ def test_the_objective_is_the_weighted_sum_of_its_terms(network):
         1e-3 * total_variation(image),
     ]
     torch.testing.assert_close(terms, torch.stack(expected))
+    assert torch.equal(whole.terms(image), terms)
 
 
 def test_layers_and_regions_count_by_their_weights_and_shares(network):

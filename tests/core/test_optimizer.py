@@ -114,9 +114,9 @@ def test_the_start_is_left_as_it_is():
 
 
 def test_no_iterations_give_the_start_and_its_loss():
-    evaluate = quadratic()
-    result = minimize(evaluate, torch.zeros(SHAPE), LBFGS(), StopRule(0))
-    assert result.iterations == 0 and not result.image.any()
+    evaluate, checks = quadratic(), []
+    result = minimize(evaluate, torch.zeros(SHAPE), LBFGS(), StopRule(0), check=lambda: checks.append(1))
+    assert result.iterations == 0 and not result.image.any() and len(checks) == 1
     assert result.terms[0] == pytest.approx(float(evaluate(torch.zeros(SHAPE))[0]))
 
 
@@ -124,6 +124,25 @@ def test_the_loss_told_is_that_of_the_picture_given():
     evaluate = quadratic()
     result = minimize(evaluate, torch.zeros(SHAPE), LBFGS(), StopRule(7, 0))
     assert result.terms[0] == pytest.approx(float(evaluate(result.image)[0]))
+
+
+def test_the_last_evaluation_needs_no_gradient():
+    calls, evaluate = [], quadratic()
+
+    def counted(image):
+        calls.append("gradient")
+        return evaluate(image)
+
+    def last(image):
+        calls.append("last")
+        return evaluate(image)[0]
+
+    result = minimize(counted, torch.zeros(SHAPE), LBFGS(), StopRule(7, 0), last=last)
+    assert calls == ["gradient"] * 6 + ["last"]
+    whole = minimize(evaluate, torch.zeros(SHAPE), LBFGS(), StopRule(7, 0))
+    assert torch.equal(result.image, whole.image) and result.terms == whole.terms
+    assert minimize(counted, result.image, LBFGS(), StopRule(0), last=last).terms == result.terms
+    assert calls.count("gradient") == 6
 
 
 def falling(losses):

@@ -59,6 +59,22 @@ def test_no_layer_beyond_the_deepest_one_is_touched(network, deepest, count):
     assert tensors.seen == count
 
 
+@pytest.mark.parametrize(
+    ("wanted", "blocks", "convolutions"),
+    [(["relu4_2"], 4, 9), (["relu1_1"], 1, 1), (["relu2_1", "relu3_3"], 3, 7), (["relu5_1"], 5, 11), ([], 0, 0)],
+)
+def test_a_shallower_part_gives_the_same_features_and_computes_no_more(tensors, wanted, blocks, convolutions):
+    names = ["relu1_1", "relu2_1", "relu3_1", "relu3_3", "relu4_1", "relu4_2", "relu5_1"]
+    network = VGG(tensors, names, device=CPU, dtype=torch.float32)
+    part = network.up_to(wanted)
+    assert len(part.blocks) == blocks and sum(len(block.convolutions) for block in part.blocks) == convolutions
+    image = 50 * torch.randn(1, 3, 40, 36, generator=torch.Generator().manual_seed(0))
+    whole, found = network(image), part(image)
+    assert list(found) == wanted
+    assert all(torch.equal(found[name], whole[name]) for name in wanted)
+    assert list(whole) == names  # which it leaves as it is
+
+
 def test_features_have_the_channels_and_sizes_of_their_blocks(tensors):
     names = [f"relu{block}_1" for block in range(1, 6)]
     features = VGG(tensors, names, device=CPU, dtype=torch.float32)(torch.zeros(1, 3, 48, 35))
