@@ -13,7 +13,7 @@ import platform
 import re
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -24,10 +24,10 @@ import speed_memory
 import torch
 from numpy.typing import NDArray
 from quality_scenes import ALLEY, read_display
-from reference_engine import FIRST, LATER, Frame, ReferenceEngine
+from reference_engine import FIRST, LATER, Frame, Point, ReferenceEngine
 from report import publish, say
 from speed_convolutions import convolution_seconds, convolutions, floor, memory_bandwidth, peak_rate
-from speed_engine import Engine
+from speed_engine import Engine, Run
 from speed_findings import FACTORS, JOBS, LARGE, Evaluation, Findings, Large, Outside, Race, Rate, Spread, Steady, Whole
 from speed_jobs import there_and_back, work
 from speed_peak import peak_memory
@@ -128,23 +128,24 @@ class Bench:
     def _frame(self, index: int, before: Sequence[Trajectory]) -> Frame:
         return framed(self.shot, index, before[index - 1].result if index else None, self._device)
 
-    def reference_seconds(self, trajectories: Sequence[Trajectory]) -> list[Spread]:
-        """Of one evaluation, in each frame."""
-        found = []
-        for index in range(len(self.shot.frames)):
-            points = self.reference.paint(self._frame(index, trajectories), _WARM_UP + self._effort.evaluations)
-            seconds = [point.seconds for point in points]
-            found.append(Spread.of(np.diff(seconds)[_WARM_UP - 1 :].tolist()))
-        return found
+    def whole(self, trajectories: Sequence[Trajectory]) -> tuple[list[Whole], list[Spread], Spread]:
+        """Each frame by each engine's own stop rule; the reference's seconds an evaluation in each frame; ours with its step in the first.
 
-    def whole(self, trajectories: Sequence[Trajectory], seconds: Sequence[Spread]) -> tuple[list[Whole], Spread]:
-        """Each frame by each engine's own stop rule; and the seconds of an evaluation with its step in the first."""
-        found, steps = [], []
+        The reference's evaluations are timed in turns with our frames, so that what slows the machine for a while slows both.
+        """
+        found: list[Whole] = []
+        seconds, steps = [], []
         previous: Painted | None = None
         self.engine.warm_up()
-        for index, (reference, one) in enumerate(zip(trajectories, seconds, strict=True)):
+        for index, reference in enumerate(trajectories):
             say(f"{self.shot.title}: frame {index + 1}")
-            runs = [self.engine.paint(index, previous) for _ in range(self._effort.repeats)]
+            theirs = self.reference.paint(self._frame(index, trajectories), _WARM_UP + self._effort.evaluations)
+            self._timed(theirs, _WARM_UP)
+            laps, runs = list[float](), list[Run]()
+            for turn in range(self._effort.repeats):
+                laps += self._timed(theirs, len(range(turn, self._effort.evaluations, self._effort.repeats)))
+                runs.append(self.engine.paint(index, previous))
+            seconds.append(Spread.of(laps))
             painted = runs[0].painted
             if index == 0:
                 steps = [run.optimizing / max(run.painted.iterations, 1) for run in runs]
@@ -153,11 +154,21 @@ class Bench:
             found.append(
                 Whole(
                     self.shot.title, index + 1, painted.iterations, Spread.of([run.seconds for run in runs]), loss, painted.losses,
-                    reference.evaluations, one * reference.evaluations, reference.final(delivered=True), reference.final(delivered=False),
+                    reference.evaluations, seconds[index] * reference.evaluations,
+                    reference.final(delivered=True), reference.final(delivered=False),
                 )
             )  # fmt: skip
             previous = painted
-        return found, Spread.of(steps)
+        return found, seconds, Spread.of(steps)
+
+    def _timed(self, points: Iterator[Point], count: int) -> list[float]:
+        """The seconds of each of the next `count` evaluations."""
+        seconds = []
+        for _ in range(count):
+            begun = self.engine.clock()
+            next(points)
+            seconds.append(self.engine.clock() - begun)
+        return seconds
 
     def races(self, trajectories: Sequence[Trajectory], seconds: Sequence[Spread]) -> list[Race]:
         """The time to equal loss in each frame of the reference's chain."""
@@ -255,8 +266,7 @@ def measure(
     for shot in listed:
         bench = Bench(shot, painting, device, effort, cache)
         trajectories = bench.trajectories()
-        seconds = bench.reference_seconds(trajectories)
-        frames, with_step = bench.whole(trajectories, seconds)
+        frames, seconds, with_step = bench.whole(trajectories)
         whole += frames
         races += bench.races(trajectories, seconds)
         evaluations.append(bench.evaluation(with_step, seconds[0]))

@@ -121,7 +121,8 @@ losses are evaluated in float32 by the reference engine's own code, for both eng
 
 The reference's trajectories are computed once and kept. Its seconds are the number of its evaluations times the seconds of one, which
 are measured again in every run, over 20 evaluations early in a frame, when its history is short: in its favor. This engine's
-seconds are those of painting three times. Figures are medians, with the lowest and the highest in brackets.
+seconds are those of painting the frame three times, in turns with these evaluations. Figures are medians, with the lowest and the highest
+in brackets.
 """
 
 
