@@ -67,6 +67,7 @@ class Painter:
         self._style_layers = _weighted(settings.style_layers, settings.style_layer_weights)
         names = {*self._content_layers, *self._style_layers}
         self._network = VGG(weights, names, device=plan.torch_device, dtype=plan.dtype, pooling=settings.pooling)
+        self._content_network = self._network.up_to(self._content_layers)
         self._paintings, self._area = styles, size[0] * size[1] * settings.style_scale**2
         self.go_on_by(plan)
 
@@ -155,7 +156,7 @@ class Painter:
         def visit(name: str, rows: slice, height: int, features: Tensor) -> None:
             parts[name].append(features)
 
-        self._network.up_to(self._content_layers).sweep(picture, self.plan.strip_rows, visit)
+        self._content_network.sweep(picture, self.plan.strip_rows, visit)
         return {name: joined(found) for name, found in parts.items()}
 
     def _regions(self, matte: Array | None, colors_of: Array | None, blend: float) -> list[Region]:

@@ -44,7 +44,7 @@ class Styles:
     """
 
     def __init__(self, network: VGG, layers: Sequence[str], images: Sequence[StyleImage], area: float, strip_rows: int = 0) -> None:
-        self._network, self._layers, self._strip_rows = network, layers, strip_rows
+        self._network, self._layers, self._strip_rows = network.up_to(layers), layers, strip_rows
         self._images = [
             replace(image, rgb=resized(image.rgb, style_size((image.rgb.shape[1], image.rgb.shape[0]), area))) for image in images
         ]
@@ -72,9 +72,8 @@ class Styles:
         grams: dict[str, Tensor] = {}
 
         def visit(name: str, rows: slice, height: int, features: Tensor) -> None:
-            if name in self._layers:
-                gram = gram_matrix(features, area=height * features.shape[3])
-                grams[name] = grams[name] + gram if name in grams else gram
+            gram = gram_matrix(features, area=height * features.shape[3])
+            grams[name] = grams[name] + gram if name in grams else gram
 
         self._network.sweep(tensor(image.rgb, self._network.device), self._strip_rows, visit)
         return grams

@@ -13,9 +13,10 @@ import platform
 import re
 import statistics
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ import speed_memory
 import torch
 from numpy.typing import NDArray
 from quality_scenes import ALLEY, read_display
-from reference_engine import FIRST, LATER, Frame, Point, ReferenceEngine
+from reference_engine import FIRST, LATER, Frame, ReferenceEngine
 from report import publish, say
 from speed_convolutions import convolution_seconds, convolutions, floor, memory_bandwidth, peak_rate
 from speed_engine import Engine, Run
@@ -139,11 +140,12 @@ class Bench:
         self.engine.warm_up()
         for index, reference in enumerate(trajectories):
             say(f"{self.shot.title}: frame {index + 1}")
-            theirs = self.reference.paint(self._frame(index, trajectories), _WARM_UP + self._effort.evaluations)
-            self._timed(theirs, _WARM_UP)
+            points = self.reference.paint(self._frame(index, trajectories), _WARM_UP + self._effort.evaluations)
+            evaluate = partial(next, points)
+            self.engine.clock.laps(evaluate, _WARM_UP)
             laps, runs = list[float](), list[Run]()
             for turn in range(self._effort.repeats):
-                laps += self._timed(theirs, len(range(turn, self._effort.evaluations, self._effort.repeats)))
+                laps += self.engine.clock.laps(evaluate, len(range(turn, self._effort.evaluations, self._effort.repeats)))
                 runs.append(self.engine.paint(index, previous))
             seconds.append(Spread.of(laps))
             painted = runs[0].painted
@@ -160,15 +162,6 @@ class Bench:
             )  # fmt: skip
             previous = painted
         return found, seconds, Spread.of(steps)
-
-    def _timed(self, points: Iterator[Point], count: int) -> list[float]:
-        """The seconds of each of the next `count` evaluations."""
-        seconds = []
-        for _ in range(count):
-            begun = self.engine.clock()
-            next(points)
-            seconds.append(self.engine.clock() - begun)
-        return seconds
 
     def races(self, trajectories: Sequence[Trajectory], seconds: Sequence[Spread]) -> list[Race]:
         """The time to equal loss in each frame of the reference's chain."""
@@ -223,11 +216,7 @@ class Bench:
         say(f"{self.shot.title}: an evaluation, and its convolutions alone")
         plan, settings = self.engine.plan, self.engine.settings
         objective, start = self.engine.objective(0, None)
-        seconds = []
-        for _ in range(_WARM_UP + self._effort.evaluations):
-            begun = self.engine.clock()
-            objective(start)
-            seconds.append(self.engine.clock() - begun)
+        seconds = self.engine.clock.laps(partial(objective, start), _WARM_UP + self._effort.evaluations)
         layers = convolutions(settings.network, {*settings.content_layers, *settings.style_layers}, self.shot.size)
         forward, backward = convolution_seconds(layers, plan)
         say(f"{self.shot.title}: memory")

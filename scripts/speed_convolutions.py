@@ -33,14 +33,18 @@ class Clock:
             torch.accelerator.synchronize()
         return time.perf_counter()
 
-    def median(self, work: Callable[[], object], repeats: int = 5, warm_up: int = 2) -> float:
-        """Seconds that `work` takes."""
+    def laps(self, work: Callable[[], object], count: int) -> list[float]:
+        """Seconds that `work` takes, each of `count` times."""
         seconds = []
-        for _ in range(warm_up + repeats):
+        for _ in range(count):
             begun = self()
             work()
             seconds.append(self() - begun)
-        return statistics.median(seconds[warm_up:])
+        return seconds
+
+    def median(self, work: Callable[[], object], repeats: int = 5, warm_up: int = 2) -> float:
+        """Seconds that `work` takes."""
+        return statistics.median(self.laps(work, warm_up + repeats)[warm_up:])
 
 
 class Convolution(NamedTuple):

@@ -314,4 +314,7 @@ def test_debug_pictures_tell_of_frames_in_between_too(make, run, tmp_path):
     run(make(every=3, debug=True, between="held"))
     held = channels(tmp_path / "out" / "shot_debug_0002.exr")
     assert not held["Flow.X"].any() and held["Start.R"].any()
+    painted = channels(tmp_path / "out" / "shot_0002.exr")
+    for name in "RGB":
+        np.testing.assert_allclose(held[f"Start.{name}"], painted[name], atol=2e-3)
     assert sorted(path.name for path in (tmp_path / "out").glob("*debug*")) == [f"shot_debug_{number:04d}.exr" for number in range(1, 5)]
