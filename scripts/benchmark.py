@@ -6,7 +6,7 @@
 Markdown. It takes about an hour on two cores, goes on where it was stopped, and keeps everything in its cache, contact sheets too.
 
 `speed` paints the same frames with the engine and with the objective in plain PyTorch and compares the times to the same loss. The
-latter's way is computed once, which takes an hour and a half on two cores and goes on where it was stopped; `--quick` takes ten minutes.
+latter's way is computed once, which takes an hour and a half on two cores and goes on where it was stopped; `--quick` takes eight minutes.
 What takes too long for one sitting is measured piece by piece: `--only marple8 --json FILE`, then `--only alley_1 --json FILE`, and so
 on with the same file.
 
@@ -45,7 +45,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     quality.add_argument("--effort", type=float, default=1.0, metavar="SHARE", help="share of the iterations, to try it out (1)")
     quality.set_defaults(run=measure_quality)
     speed = commands.add_parser("speed", help="seconds to the same loss, and memory", description="Makes docs/performance.md.")
-    speed.add_argument("--quick", action="store_true", help="one small shot and cut trajectories: ten minutes on two cores")
+    speed.add_argument("--quick", action="store_true", help="one small shot and cut trajectories: eight minutes on two cores")
     what = f"measure only this, and keep what else --json FILE has: {', '.join(PIECES)}"
     speed.add_argument("--only", choices=PIECES, metavar="PIECE", help=what)
     speed.add_argument("--device", default="cpu", help="cpu (the default), cuda, or another of torch's names, for both engines")

@@ -91,7 +91,7 @@ class Effort:
 
 
 FULL = Effort()
-QUICK = Effort(limits=(120, 60), job_iterations=4, matrix=2048, large=())
+QUICK = Effort(limits=(80, 40), repeats=2, job_iterations=4, matrix=2048, steady_frames=96, large=())
 
 
 class Bench:

@@ -130,7 +130,8 @@ def _limits(found: Findings) -> Iterator[str]:
     if found.limits:
         yield (
             f"**A quick run:** one shot at a smaller size, and the reference's trajectories are cut after {found.limits[0]} evaluations "
-            f"of the first frame and {found.limits[1]} of a later one, before it would have stopped by itself. The ratios say little."
+            f"of the first frame and {found.limits[1]} of a later one, before it would have stopped by itself; this engine paints "
+            "twice instead of three times. The ratios say little."
         )
 
 
