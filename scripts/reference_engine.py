@@ -10,7 +10,6 @@ shares only the weights with `core`, so that it can tell when `core` is wrong.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -43,7 +42,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Point:
-    """Where the optimizer stands after `evaluations`: the loss of the last, the picture it was of, and the seconds since the start.
+    """Where the optimizer stands after `evaluations`: the loss of the last, and the picture it was of.
 
     `state` gives what `ReferenceEngine.paint` goes on from, unless this `is_last`.
     """
@@ -51,7 +50,6 @@ class Point:
     evaluations: int
     loss: float
     picture: Tensor
-    seconds: float
     is_last: bool
     state: Callable[[], dict[str, Any]]
 
@@ -108,7 +106,6 @@ class ReferenceEngine:
         def now() -> dict[str, Any]:
             return {"picture": picture.detach(), "optimizer": optimizer.state_dict(), "evaluations": done, "before": before}
 
-        begun = time.perf_counter()
         while not is_last:
             here = picture.detach().clone()
             loss = optimizer.step(evaluate).item()
@@ -117,7 +114,7 @@ class ReferenceEngine:
             if done % INTERVAL == 0:
                 is_last = is_last or (done >= 2 * INTERVAL and abs(before - loss) < TOLERANCE * abs(before))
                 before = loss
-            yield Point(done, loss, here, time.perf_counter() - begun, is_last, now)
+            yield Point(done, loss, here, is_last, now)
 
     def _features(self, picture: Tensor) -> dict[str, Tensor]:
         found = {}
